@@ -1,0 +1,45 @@
+# make demo   the environment, then the built-in study to its report
+# make test   the same environment, then all tests
+# Needs Python ≥ 3.11, make and git.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: demo test env lint reference lock help
+
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+READY := $(VENV)/.ready
+export PYTHONUNBUFFERED := 1
+
+demo: env ## the built-in study, to results/demo/report.html
+	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host
+	@echo "The report: results/demo/report.html"
+
+test: env ## all tests
+	$(VENV)/bin/python -m pytest
+
+env: $(READY) ## the environment of requirements.lock, in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "spectral-priority needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lint: env ## style of the code and of the workflow
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(VENV)/bin/snakemake --lint
+
+reference: env ## config/README.md and workflow/schemas/config.schema.json, from the typed configuration
+	$(VENV)/bin/python -m spectral_priority.config.reference
+
+lock: ## requirements.lock, from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+help:
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -1,0 +1,93 @@
+# How does a learning task shape a model's spectral learning priority?
+#
+#   snakemake --cores all                                          the demo (config/config.yaml)
+#   snakemake --cores all --config study=tiny-imagenet-small       a study of config/studies/
+#   snakemake --cores all --configfile my.yaml                     a study of your own
+#   snakemake --cores 1 results/demo/runs/<tier>/<recipe>/seed0/spectra/gradient.h5      one result
+#
+# common.smk loads the study, files.smk names its files; the others hold one stage each, in the order in which data flows. A study file stands
+# alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
+from snakemake.utils import min_version
+
+min_version("9.6")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/files.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/tiers.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/measures.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    data,
+    tiers,
+    runs,
+    measures,
+    statistics,
+    figures,
+    report,
+
+
+rule all:
+    """Everything: the study's report and all that it stands on (the default)."""
+    default_target: True
+    input:
+        page=rules.report_page.output.page,
+        figures=FIGURE_FILES,
+        data_spectra=DATA_SPECTRA,
+
+
+rule data:
+    """Packed images, the reference space, class similarities and spectra of the data."""
+    input:
+        images=expand(IMAGES, pack=PACKS),
+        reference=expand(REFERENCE, pack=PACKS),
+        spectra=DATA_SPECTRA,
+
+
+rule tiers:
+    """Which classes and images make each task, and how complex each task is."""
+    input:
+        manifests=expand(MANIFEST, tier=TIERS),
+        complexity=expand(COMPLEXITY, tier=TIERS),
+
+
+rule runs:
+    """Every training."""
+    input:
+        RUN_FILES,
+
+
+rule measures:
+    """Every measure of every training."""
+    input:
+        SPECTRA_FILES,
+
+
+rule statistics:
+    """The tables: priority, complexity, learning curves, correlations and claims."""
+    input:
+        priority=rules.gather.output.priority,
+        complexity=rules.gather.output.complexity,
+        correlations=rules.correlate.output.correlations,
+        claims=rules.correlate.output.claims,
+
+
+rule figures:
+    """Every figure, as svg, png and the csv behind it."""
+    input:
+        FIGURE_FILES,
+
+
+rule report:
+    """The report page, results/<study>/report.html."""
+    input:
+        page=rules.report_page.output.page,

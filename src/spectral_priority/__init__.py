@@ -1,0 +1,26 @@
+"""Which spatial frequencies does a model's decision depend on while it learns?
+
+Importing the package is cheap: names below are looked up when first used.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "gradient_spectrum": "measures.gradient",
+    "load_study": "config",
+    "InputError": "errors",
+}
+
+__all__ = ["InputError", "gradient_spectrum", "load_study"]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,88 @@
+"""Where images come from, and at which size they are packed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .base import Count, Fraction, Positive, Real, Section, Seed
+
+
+class ShapesTextures(Section):
+    """Built-in images: a random shape (low frequencies) filled with a grating of a chosen ring (METHODS 11)."""
+
+    kind: Literal["shapes-textures"]
+    train: Count = 6000
+    """Training images."""
+    held_out: Count = 2000
+    """Images of the held-out split."""
+    shapes: Annotated[tuple[Literal["disc", "square", "triangle", "cross"], ...], Field(min_length=2)] = (
+        "disc",
+        "square",
+        "triangle",
+        "cross",
+    )
+    """Shapes, the classes of the label `shape`."""
+    rings: Annotated[tuple[Positive, ...], Field(min_length=1)] = (4, 8, 12)
+    """Frequencies of the gratings in cycles/image, the classes of the label `ring`."""
+    orientations: Count = 4
+    """Directions of each grating, the classes of the label `orientation`; 1 makes the direction a nuisance."""
+    radius: tuple[Positive, Positive] = (0.25, 0.4)
+    """Smallest and largest radius of a shape, in image sides."""
+    step: tuple[Fraction, Fraction] = (0.1, 0.2)
+    """Smallest and largest difference in brightness between a shape and the background."""
+    contrast: tuple[Fraction, Fraction] = (0.5, 1.0)
+    """Smallest and largest contrast of the grating inside the shape."""
+    noise: Annotated[Real, Field(ge=0, le=1)] = 0.05
+    """Standard deviation of white pixel noise."""
+    seed: Seed = 0
+    """Seed of every draw of the generator."""
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self):
+        for name in ("radius", "step", "contrast"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: the first number ({low}) is larger than the second ({high})")
+        return self
+
+
+class ImageFolder(Section):
+    """Image files laid out as <split>/<class>/…/<file>, in folders or archives (zip, tar, tar.gz, tar.xz)."""
+
+    kind: Literal["image-folder"]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Folders or archives, below data_root; the splits may be spread over them."""
+    train_split: str = "train"
+    """Name of the folder of training images."""
+    held_out_split: str | None = "val"
+    """Name of the folder of held-out images; null: held-out images come from the training split."""
+    hierarchy: str | None = None
+    """CSV below data_root with the is-a edges of the classes: columns parent, child."""
+
+
+class TinyImageNet(Section):
+    """Tiny-ImageNet-200: its archives or unpacked folders, or the official zip; WordNet hierarchy built in."""
+
+    kind: Literal["tiny-imagenet"]
+    paths: tuple[str, ...] = ()
+    """Folders or archives below data_root; empty: the usual names are looked for there."""
+
+
+Source = Annotated[ShapesTextures | ImageFolder | TinyImageNet, Field(discriminator="kind")]
+
+
+class Dataset(Section):
+    """A data set, packed once per name and size into results/data/<name>-<size>px/images.h5."""
+
+    source: Source
+    """Where the images come from."""
+    size: Annotated[Count, Field(ge=8, le=1024)] = 32
+    """Side of the square images in pixels; other sizes are resampled (centre crop, anti-aliased)."""
+    color: Literal["rgb", "grey"] = "rgb"
+    """Channels kept: rgb = 3, grey = 1."""
+    max_pixels: Count = 50_000_000
+    """Larger image files are refused (image bombs)."""
+    max_unreadable: Fraction = 0.0
+    """Share of unreadable files above which packing stops; they are listed in the pack report anyway."""

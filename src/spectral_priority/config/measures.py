@@ -1,0 +1,39 @@
+"""Options of the measures, one class each; a study lists instances of them under names of its choice."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Count, Section, Whole
+
+
+class Gradient(Section):
+    """Gradient spectrum: which spatial frequencies the decision responds to (METHODS 3)."""
+
+    measure: Literal["gradient"] = "gradient"
+    objective: Literal["loss", "margin", "probability"] = "loss"
+    """Scalar whose input gradient is taken: cross-entropy, z_y − max z_j, or the probability of y."""
+    channels: Literal["keep", "sum", "mean"] = "keep"
+    """`keep`: power is summed over channels; `sum`/`mean`: gradients are combined before the transform."""
+    of: Literal["spectra", "mean-gradient"] = "spectra"
+    """Mean of the images' spectra, or spectrum of the mean gradient."""
+    corners: bool = False
+    """Keep the rings beyond N/2, which are anisotropic."""
+    legacy: Literal["freqbias", "fourier-sensitivity"] | None = None
+    """Reproduce a released program, quirks included, beside the measure proper."""
+    per_class: bool = True
+    """Store a profile per class."""
+    batch_size: Count = 256
+    """Images per backward pass; no result depends on it."""
+    batch_norm_images: Annotated[Whole, Field(ge=0)] = 1024
+    """Training images from which batch-norm statistics are recomputed; 0: off."""
+    threads: Count = 1
+    """CPU threads."""
+
+
+MeasureOptions = Annotated[Gradient, Field()]
+"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+
+MEASURES: dict[str, type[Section]] = {"gradient": Gradient}

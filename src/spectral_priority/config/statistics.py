@@ -1,0 +1,102 @@
+"""Which numbers are correlated, and the claims that a study makes before it is run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Count, Fraction, Name, Real, Section, Seed
+
+Scalar = Literal[
+    "centroid", "power_centroid", "median_frequency", "low_share", "mid_share", "high_share",
+    "slope", "entropy", "top_share",
+]  # fmt: skip
+Reading = Literal["last", "matched-loss", "mean"]
+
+
+class Reference(Section):
+    """The one fixed space in which feature-space complexity of every tier is computed (METHODS 7)."""
+
+    components: Count = 64
+    """Principal components of the pixels, unwhitened."""
+    images: Count = 20000
+    """Most images of the whole data set that the components are fitted on."""
+    seed: Seed = 0
+    """Seed of that sample."""
+
+
+class Complexity(Section):
+    """Complexity of tasks."""
+
+    reference: Reference = Reference()
+    """The fixed reference space."""
+    images: Count = 5000
+    """Most training images of a tier that enter pairwise measures (N3), sampled with the seed."""
+    seed: Seed = 0
+    """Seed of that sample."""
+
+
+class Statistics(Section):
+    """Correlation of priority with complexity (METHODS 9)."""
+
+    scalar: Scalar = "centroid"
+    """Scalar of the primary hypotheses."""
+    matched_fraction: Fraction = 0.5
+    """Loss on fixed training images ÷ label entropy at which tiers are compared."""
+    robustness_fractions: tuple[Fraction, ...] = (0.7, 0.3)
+    """Further fractions, reported beside it."""
+    permutations: Count = 9999
+    """Random permutations where there are too many to go through all."""
+    confidence: Annotated[Real, Field(gt=0, lt=1)] = 0.95
+    """Level of every interval."""
+    seed: Seed = 0
+    """Seed of permutations."""
+
+
+class Separated(Section):
+    """The interval of `lower` lies below that of `higher` and does not overlap it.
+
+    Intervals are t intervals over draws (over seeds where there is one draw), with the spread pooled over both groups.
+    """
+
+    kind: Literal["separated"]
+    text: str
+    """The claim as a sentence."""
+    lower: Name
+    """Tier, or the start of the names of several (`labels-shape`)."""
+    higher: Name
+    """Tier, or the start of the names of several."""
+    scalar: Scalar = "centroid"
+    """Scalar compared."""
+    instance: Name = "gradient"
+    """Instance of a measure."""
+    recipe: Name | None = None
+    """Recipe; null: the study's first."""
+    reading: Reading = "last"
+    """Reading over training."""
+    margin: Real = 0.0
+    """Smallest distance between the two intervals, in the scalar's unit."""
+
+
+class Increasing(Section):
+    """The scalar rises along a list of tiers."""
+
+    kind: Literal["increasing"]
+    text: str
+    """The claim as a sentence."""
+    tiers: Annotated[tuple[Name, ...], Field(min_length=2)]
+    """Tiers, lowest first."""
+    scalar: Scalar = "centroid"
+    """Scalar compared."""
+    instance: Name = "gradient"
+    """Instance of a measure."""
+    recipe: Name | None = None
+    """Recipe; null: the study's first."""
+    reading: Reading = "last"
+    """Reading over training."""
+    margin: Real = 0.0
+    """Smallest rise from each tier to the next, in the scalar's unit."""
+
+
+Claim = Annotated[Separated | Increasing, Field(discriminator="kind")]

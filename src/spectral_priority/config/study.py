@@ -1,0 +1,182 @@
+"""A study: data sets, tiers, recipes, measures and claims, and the runs that follow from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, model_validator
+
+from .base import Count, Name, Section
+from .datasets import Dataset
+from .measures import MEASURES, MeasureOptions
+from .recipe import Recipe
+from .statistics import Claim, Complexity, Statistics
+from .tiers import Control, Labels, Regroup, Similarity, TierFamily
+
+RESERVED = ("benchmarks", "data", "logs", "state")
+"""Folders of results/ that are no study's."""
+
+
+class Tier(NamedTuple):
+    """One task of a study. Its name comes from the configuration; its images are chosen by the tier rule."""
+
+    name: str
+    family: str
+    level: str
+    draw: int
+
+
+class Run(NamedTuple):
+    """One training: its results lie in results/<study>/runs/<tier>/<recipe>/seed<seed>/."""
+
+    tier: str
+    recipe: str
+    seed: int
+
+
+class Study(Section):
+    """One study = one YAML file that stands alone."""
+
+    study: Name
+    """Name of the study: its results lie in results/<study>/."""
+    question: str = ""
+    """What the study asks, for the report."""
+    data_root: str = "data"
+    """Folder that the paths of data sets start from; `--config data_root=…` overrides it. No result depends on
+    it and changing it reruns nothing."""
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    """Data sets by name."""
+    tiers: Annotated[dict[Name, TierFamily], Field(min_length=1)]
+    """Families of tiers by name; a tier is called <family>-<level>-d<draw>."""
+    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)] = {"base": Recipe()}
+    """Model and training options by name; the first is the primary one."""
+    measures: Annotated[dict[Name, MeasureOptions], Field(min_length=1)] = {
+        "gradient": MEASURES["gradient"]()
+    }
+    """Instances of measures by name; `measure` may be left out where the name is the measure's."""
+    seeds: Count = 2
+    """Training repetitions of each tier (seeds 0, 1, …)."""
+    complexity: Complexity = Complexity()
+    """Complexity of tasks."""
+    statistics: Statistics = Statistics()
+    """Correlation of priority with complexity."""
+    claims: tuple[Claim, ...] = ()
+    """Claims made before the run; the report shows each as held or failed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _instances_are_named_after_their_measure(cls, values):
+        instances = values.get("measures") if isinstance(values, dict) else None
+        if isinstance(instances, dict):
+            named = {}
+            for name, options in instances.items():
+                options = {} if options is None else options
+                if isinstance(options, dict):
+                    options = {"measure": name, **options}
+                    if options["measure"] not in MEASURES:
+                        raise ValueError(
+                            f"measures.{name}.measure: found {options['measure']!r}, "
+                            f"but the measures are: {', '.join(MEASURES)}"
+                        )
+                named[name] = options
+            values = {**values, "measures": named}
+        return values
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self):
+        if self.study in RESERVED:
+            raise ValueError(f"study: {self.study!r} is a folder of the pipeline; choose another name")
+        for key, family in self.tiers.items():
+            field = f"tiers.{key}"
+            if isinstance(family, Control):
+                if family.of not in {tier.name for tier in self.list_tiers(controls=False)}:
+                    known = ", ".join(tier.name for tier in self.list_tiers(controls=False))
+                    raise ValueError(f"{field}.of: found {family.of!r}, but the tiers are: {known}")
+            elif family.dataset not in self.datasets:
+                raise ValueError(
+                    f"{field}.dataset: found {family.dataset!r}, but the data sets are: {', '.join(self.datasets)}"
+                )
+            if isinstance(family, Regroup) and max(family.groups) > family.classes:
+                raise ValueError(
+                    f"{field}.groups: found {max(family.groups)}, but {family.classes} classes "
+                    f"make at most {family.classes} groups"
+                )
+        tiers = {tier.name for tier in self.list_tiers()}
+        if len(tiers) < len(self.list_tiers()):
+            raise ValueError("tiers: two tiers have the same name; a level is listed twice")
+        for number, claim in enumerate(self.claims):
+            field = f"claims[{number}]"
+            if claim.recipe is not None and claim.recipe not in self.recipes:
+                raise ValueError(
+                    f"{field}.recipe: found {claim.recipe!r}, but the recipes are: {', '.join(self.recipes)}"
+                )
+            if claim.instance not in self.measures:
+                raise ValueError(
+                    f"{field}.instance: found {claim.instance!r}, "
+                    f"but the instances are: {', '.join(self.measures)}"
+                )
+            for name in claim.tiers if claim.kind == "increasing" else (claim.lower, claim.higher):
+                if not any(tier == name or tier.startswith(name + "-") for tier in tiers):
+                    raise ValueError(
+                        f"{field}: found {name!r}, but the tiers are: {', '.join(sorted(tiers))}"
+                    )
+        return self
+
+    def list_tiers(self, controls: bool = True) -> list[Tier]:
+        """Every tier, in the order of the file.
+
+        Parameters
+        ----------
+        controls : bool
+            Include the control tiers.
+        """
+        tiers = []
+        for family, options in self.tiers.items():
+            if isinstance(options, Control) and not controls:
+                continue
+            levels = {
+                "labels": lambda o: o.labels,
+                "regroup": lambda o: o.groups,
+                "count": lambda o: o.counts,
+                "similarity": lambda o: o.levels,
+                "control": lambda o: o.controls,
+            }[options.kind](options)
+            for level in levels:
+                only_one = isinstance(options, Regroup) and level == options.classes
+                for draw in range(1 if only_one else options.draws):
+                    tiers.append(Tier(f"{family}-{level}-d{draw}", family, str(level), draw))
+        return tiers
+
+    def tier(self, name: str) -> Tier:
+        """Return the tier of that name."""
+        return next(tier for tier in self.list_tiers() if tier.name == name)
+
+    def dataset_of(self, tier: str) -> str:
+        """Return the name of the data set that a tier is made from."""
+        family = self.tiers[self.tier(tier).family]
+        return self.dataset_of(family.of) if isinstance(family, Control) else family.dataset
+
+    def list_runs(self) -> list[Run]:
+        """Every training: tiers × recipes × seeds."""
+        return [
+            Run(tier.name, recipe, seed)
+            for tier in self.list_tiers()
+            for recipe in self.recipes
+            for seed in range(self.tiers[tier.family].seeds or self.seeds)
+        ]
+
+    def similarity_of(self, family: str) -> tuple[str, str] | None:
+        """Return the (label column, kind) of the class similarity that a family's tiers are chosen by, if any."""
+        options = self.tiers[family]
+        if isinstance(options, Similarity):
+            return options.label, options.by
+        if isinstance(options, Regroup) and options.along == "hierarchy":
+            return options.label, "hierarchy"
+        return None
+
+    def labels_of(self, tier: str) -> str:
+        """Return the label column that a tier's classes come from."""
+        family = self.tiers[self.tier(tier).family]
+        if isinstance(family, Control):
+            return self.labels_of(family.of)
+        return self.tier(tier).level if isinstance(family, Labels) else family.label

@@ -1,0 +1,176 @@
+"""Image files as a source: read as a stream from folders and archives, decoded by several threads in their order."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from .batches import Batch, Placement
+from .decode import Decoded, Unreadable, decode
+from .files import read_files
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".jp2",
+        ".pgm",
+        ".ppm",
+        ".pnm",
+    )
+)
+"""Files that are taken for images; all others are counted and left out."""
+GROUP = 32
+"""Files that a thread decodes at a time."""
+
+
+class Layout(Protocol):
+    """How the paths of a data set's files tell splits and classes."""
+
+    def key(self, path: Path, member: str) -> str | None:
+        """Return the name of an image, from the folder or archive it lies in and its path there; None: not ours."""
+
+    def reads(self, member: str) -> bool:
+        """Tell whether a file is one that `note` wants."""
+
+    def note(self, member: str, content: bytes) -> None:
+        """Take in a file that tells something about images."""
+
+    def place(self, keys: list[str]) -> Placement:
+        """Tell where images belong, once everything was read."""
+
+
+class ImageFiles:
+    """Source of images in folders and archives.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Folders and archives, read one after the other.
+    layout : Layout
+    size, channels, max_pixels : int
+        As `decode` takes them.
+    threads : int
+        Threads that decode.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], layout: Layout, size: int, channels: int, max_pixels: int, threads: int
+    ):
+        self.paths, self.layout, self.threads = list(paths), layout, threads
+        self.total: int | None = None
+        self.unreadable: list[dict[str, str]] = []
+        self._ignored: Counter[str] = Counter()
+        self._decode = partial(_decode_group, size=size, channels=channels, max_pixels=max_pixels)
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Files that are no images of the data set, counted by kind."""
+        return dict(sorted(self._ignored.items()))
+
+    def batches(self) -> Iterator[Batch]:
+        """Read and decode all images once; those that can't be read are listed in `unreadable`."""
+        for results in ordered(self._decode, _groups(self._files(), GROUP), self.threads):
+            good = []
+            for key, result in results:
+                if isinstance(result, Unreadable):
+                    self.unreadable.append({"source": key, "reason": str(result)})
+                else:
+                    good.append((key, result))
+            if good:
+                keys, images = zip(*good, strict=True)
+                yield Batch(
+                    list(keys),
+                    np.stack([image.pixels for image in images]),
+                    [image.mode for image in images],
+                    [image.quality for image in images],
+                    [image.height for image in images],
+                    [image.width for image in images],
+                )
+
+    def place(self, keys: list[str]) -> Placement:
+        """Tell where images belong."""
+        if not keys and not self.unreadable:
+            found = ", ".join(f"{count} × {kind}" for kind, count in self.ignored.items()) or "nothing at all"
+            raise InputError(
+                ", ".join(str(path) for path in self.paths),
+                f"no images of the data set; found {found}",
+                f"files named {' '.join(sorted(SUFFIXES))} in <split>/<class>/",
+            )
+        return self.layout.place(keys)
+
+    def _files(self) -> Iterator[tuple[str, bytes]]:
+        for path in self.paths:
+            for member, content in read_files(path, partial(self._wanted, path)):
+                if self.layout.reads(member):
+                    self.layout.note(member, content)
+                    continue
+                key = self.layout.key(path, member)
+                assert key is not None
+                yield key, content
+
+    def _wanted(self, path: Path, member: str) -> bool:
+        parts, suffix = member.split("/"), Path(member).suffix.lower()
+        if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            self._ignored["hidden"] += 1
+        elif self.layout.reads(member):
+            return True
+        elif suffix not in SUFFIXES:
+            self._ignored[suffix or "no suffix"] += 1
+        elif self.layout.key(path, member) is None:
+            self._ignored["image outside the splits"] += 1
+        else:
+            return True
+        return False
+
+
+def ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Apply a function in threads; results come in the order of the items, of which few are held at a time.
+
+    >>> list(ordered(abs, [-1, -2, -3], threads=2))
+    [1, 2, 3]
+    """
+    items = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(function, item) for item in islice(items, 2 * threads))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _groups(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
+    items = iter(items)
+    while group := list(islice(items, length)):
+        yield group
+
+
+def _decode_group(
+    files: list[tuple[str, bytes]], size: int, channels: int, max_pixels: int
+) -> list[tuple[str, Decoded | Unreadable]]:
+    results: list[tuple[str, Decoded | Unreadable]] = []
+    for key, content in files:
+        try:
+            results.append((key, decode(content, size, channels, max_pixels)))
+        except Unreadable as reason:
+            results.append((key, reason))
+    return results

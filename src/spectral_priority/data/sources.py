@@ -1,0 +1,49 @@
+"""From the options of a data set to the source of its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..config.datasets import Dataset, ShapesTextures, TinyImageNet
+from ..errors import InputError
+from .batches import Source
+from .image_files import ImageFiles
+from .image_folder import ImageFolderLayout
+from .shapes_textures import ShapesTexturesSource
+from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
+
+
+def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
+    """Return the source of a data set's images; nothing is read yet.
+
+    Parameters
+    ----------
+    options : Dataset
+    data_root : path
+        Folder that the paths of data sets start from.
+    threads : int
+        Threads that decode.
+
+    Raises
+    ------
+    InputError
+        Where a folder or archive is missing.
+    """
+    channels = 3 if options.color == "rgb" else 1
+    source = options.source
+    if isinstance(source, ShapesTextures):
+        return ShapesTexturesSource(source, options.size, channels)
+    paths = [data_root / path for path in source.paths]
+    for given, path in zip(source.paths, paths, strict=True):
+        if not path.exists():
+            raise InputError(
+                f"source.paths: {given}",
+                f"there is no {path.absolute()}",
+                f"a folder or an archive below data_root, which is {data_root.absolute()}",
+                "put it there, or say where it is with --config data_root=<folder>",
+            )
+    if isinstance(source, TinyImageNet):
+        paths, layout = paths or find_tiny_imagenet(data_root), TinyImageNetLayout()
+    else:
+        layout = ImageFolderLayout(source, data_root)
+    return ImageFiles(paths, layout, options.size, channels, options.max_pixels, threads)

@@ -1,0 +1,35 @@
+"""A figure's three files: SVG for papers, PNG for looking, CSV for the numbers behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..store.atomic import atomic
+from ..store.tables import write_csv
+from .style import styled
+
+DOTS_PER_INCH = 200
+
+
+@styled
+def save(figure: Figure, data: pd.DataFrame, svg: str | Path, png: str | Path, csv: str | Path) -> None:
+    """Write a figure and its numbers, each file atomically; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+        As `draw` returned it; its finding becomes the SVG's title, for people who hear the page.
+    data : DataFrame
+        The numbers behind it.
+    svg, png, csv : path
+        Files to make.
+    """
+    title = getattr(figure, "title_text", "")
+    with atomic(svg) as path:
+        figure.savefig(path, format="svg", dpi=300, metadata={"Date": None, "Creator": None, "Title": title})
+    with atomic(png) as path:
+        figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Title": title})
+    write_csv(csv, data)

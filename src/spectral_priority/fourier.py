@@ -1,0 +1,188 @@
+"""Grids, rings, radial sums and filters: the only place that knows how an FFT is laid out (METHODS 2).
+
+Images are square, side N. Spectra are half planes as `rfft2(norm="ortho")` returns them: (…, N, N//2 + 1); column v and
+its mirror hold the same power, so v counts twice unless v = 0 or, for even N, v = N/2. Ring r holds the frequencies
+with round(√(u² + v²)) = r, in cycles/image. All functions are NumPy in float64; torch code uses their arrays.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+
+def check_square(shape: tuple[int, ...]) -> int:
+    """Return N of images shaped (…, N, N).
+
+    Raises
+    ------
+    ValueError
+        For images that are not square, or smaller than 4 pixels.
+
+    Examples
+    --------
+    >>> check_square((7, 3, 32, 32))
+    32
+    """
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(
+            f"images must be square, (…, N, N); found shape {tuple(shape)}: crop or resize them first"
+        )
+    if shape[-1] < 4:
+        raise ValueError(f"images must have at least 4×4 pixels; found shape {tuple(shape)}")
+    return int(shape[-1])
+
+
+@cache
+def radius(size: int) -> np.ndarray:
+    """Return √(u² + v²) in cycles/image on the half plane, (N, N//2 + 1).
+
+    >>> radius(4)[:, 1].round(3).tolist()
+    [1.0, 1.414, 2.236, 1.414]
+    """
+    u = np.fft.fftfreq(size, 1 / size)[:, None]
+    v = np.fft.rfftfreq(size, 1 / size)[None, :]
+    return _frozen(np.hypot(u, v))
+
+
+@cache
+def ring_of(size: int) -> np.ndarray:
+    """Return the ring of every half-plane frequency, (N, N//2 + 1) int64: the rounded radius."""
+    return _frozen(np.floor(radius(size) + 0.5).astype(np.int64))
+
+
+@cache
+def hermitian_weights(size: int) -> np.ndarray:
+    """Return how often each half-plane column stands for a frequency of the full plane, (N//2 + 1,).
+
+    >>> hermitian_weights(6).tolist(), hermitian_weights(5).tolist()
+    ([1.0, 2.0, 2.0, 1.0], [1.0, 2.0, 2.0])
+    """
+    weights = np.full(size // 2 + 1, 2.0)
+    weights[0] = 1.0
+    if size % 2 == 0:
+        weights[-1] = 1.0
+    return _frozen(weights)
+
+
+@cache
+def rings(size: int, corners: bool = False) -> np.ndarray:
+    """Return the kept rings: 1 … ⌊N/2⌋, or up to the farthest corner.
+
+    DC, and by default the corners, are left out: corners are anisotropic and about a fifth of all frequencies.
+
+    >>> rings(8).tolist(), rings(8, corners=True).tolist()
+    ([1, 2, 3, 4], [1, 2, 3, 4, 5, 6])
+    """
+    last = int(ring_of(size).max()) if corners else size // 2
+    return _frozen(np.arange(1, last + 1))
+
+
+@cache
+def ring_sizes(size: int, corners: bool = False) -> np.ndarray:
+    """Return the number of full-plane frequencies in each kept ring, float64.
+
+    >>> ring_sizes(8).tolist()
+    [8.0, 12.0, 16.0, 22.0]
+    """
+    return _frozen(radial_matrix(size, corners).sum(axis=0))
+
+
+@cache
+def radial_matrix(size: int, corners: bool = False) -> np.ndarray:
+    """Return the matrix that sums a flattened half-plane power spectrum over each kept ring of the full plane.
+
+    Returns
+    -------
+    ndarray, shape (N·(N//2 + 1), number of rings)
+        `power.reshape(n, -1) @ radial_matrix(N)` are the ring sums, Hermitian partners counted.
+
+    Examples
+    --------
+    >>> power = half_plane_power(np.random.default_rng(0).normal(size=(16, 16)))
+    >>> bool(np.isclose((power.ravel() @ radial_matrix(16, corners=True)).sum() + power[0, 0],
+    ...                 (power * hermitian_weights(16)).sum()))
+    True
+    """
+    kept = rings(size, corners)
+    belongs = ring_of(size)[..., None] == kept
+    return _frozen((belongs * hermitian_weights(size)[None, :, None]).reshape(-1, len(kept)))
+
+
+def half_plane_power(images: np.ndarray) -> np.ndarray:
+    """Return |FFT|² of real images, orthonormal, on the half plane: (…, N, N) → (…, N, N//2 + 1), float64.
+
+    Parseval: Σ x² = Σ power · hermitian_weights.
+    """
+    check_square(images.shape)
+    spectrum = np.fft.rfft2(np.asarray(images, dtype=np.float64), norm="ortho")
+    return spectrum.real**2 + spectrum.imag**2
+
+
+def radial_sum(power: np.ndarray, corners: bool = False) -> np.ndarray:
+    """Sum half-plane power over each kept ring: (…, N, N//2 + 1) → (…, rings)."""
+    size = power.shape[-2]
+    return power.reshape(*power.shape[:-2], -1) @ radial_matrix(size, corners)
+
+
+def centroid(share: np.ndarray) -> np.ndarray:
+    """Return Σ r·S(r) ÷ ΣS(r) in cycles/image along the last axis of a ring profile.
+
+    >>> float(centroid(np.array([0.0, 1.0, 1.0, 0.0])))
+    2.5
+    """
+    ring = np.arange(1, share.shape[-1] + 1)
+    return (share * ring).sum(axis=-1) / share.sum(axis=-1)
+
+
+def log_log_slope(density: np.ndarray) -> tuple[float, float]:
+    """Fit log density on log ring by least squares over all kept rings.
+
+    Returns
+    -------
+    slope, r2
+        NaN, NaN where a ring has no power (its logarithm does not exist).
+
+    Examples
+    --------
+    >>> slope, r2 = log_log_slope(np.arange(1, 17) ** -2.0)
+    >>> round(slope, 6), round(r2, 6)
+    (-2.0, 1.0)
+    """
+    density = np.asarray(density, dtype=np.float64)
+    if density.ndim != 1 or len(density) < 2 or not (density > 0).all():
+        return float("nan"), float("nan")
+    x, y = np.log(np.arange(1, len(density) + 1)), np.log(density)
+    x, spread = x - x.mean(), ((y - y.mean()) ** 2).sum()
+    slope = (x @ y) / (x @ x)
+    residual = ((y - y.mean() - slope * x) ** 2).sum()
+    return float(slope), float(1 - residual / spread) if spread > 0 else 1.0
+
+
+def bands(size: int, corners: bool = False) -> dict[str, np.ndarray]:
+    """Return which of the kept rings are low (r ≤ N/6), mid (≤ N/3) and high, as boolean masks.
+
+    >>> {name: int(mask.sum()) for name, mask in bands(32).items()}
+    {'low': 5, 'mid': 5, 'high': 6}
+    """
+    ring = rings(size, corners)
+    low, mid = ring <= size / 6, ring <= size / 3
+    return {"low": low, "mid": mid & ~low, "high": ~mid}
+
+
+def full_plane(half: np.ndarray) -> np.ndarray:
+    """Complete half-plane values that are equal at (u, v) and (−u, −v): (…, N, N//2 + 1) → (…, N, N), FFT order.
+
+    >>> image = np.random.default_rng(0).normal(size=(5, 5))
+    >>> bool(np.allclose(full_plane(half_plane_power(image)), np.abs(np.fft.fft2(image, norm="ortho")) ** 2))
+    True
+    """
+    size = half.shape[-2]
+    mirrored = half[..., -np.arange(size) % size, :][..., (size - 1) // 2 : 0 : -1]
+    return np.concatenate([half, mirrored], axis=-1)
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False  # cached: everybody gets the same array
+    return array

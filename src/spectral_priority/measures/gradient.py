@@ -1,0 +1,231 @@
+"""Gradient spectrum: which spatial frequencies of the input a decision responds to (METHODS 3).
+
+Per image i, g_i = ∇_x ℓ(f(x_i), y_i), p_i(u,v) = Σ_channel |FFT2(g_i)|² and S_i(r) = Σ_ring p_i ÷ Σ_kept p_i; the
+profile is the mean of S_i over images. `input_gradient` makes gradients, `spectra` collects them, `profile` draws
+conclusions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import nn
+
+from .. import fourier
+from ..config.measures import Gradient
+from ..errors import InputError
+from ..models import has_batch_norm, recalibrated
+from .draws import jackknife_groups
+from .input_gradient import (
+    check_images,
+    device_of,
+    full_precision,
+    input_gradient,
+    measuring,
+    precision_of,
+    to_pixels,
+)
+from .legacy_gradient import LEGACY
+from .profile import SCALARS
+from .registry import measure_options
+from .spectra import Spectra
+
+if TYPE_CHECKING:
+    from .probe import Probe
+
+RECALIBRATION_BATCH = 256
+"""Most images per batch when batch-norm statistics are recomputed; fixed, so that `batch_size` can't matter."""
+
+
+def gradient_spectrum(
+    model: nn.Module,
+    images: np.ndarray | torch.Tensor,
+    labels: np.ndarray | torch.Tensor,
+    options: Gradient | Mapping[str, Any] | None = None,
+    *,
+    device: str | torch.device | None = None,
+    image_ids: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    **settings: Any,
+) -> xr.Dataset:
+    """Measure which spatial frequencies of its input a classifier's decision responds to.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Takes pixels in [0, 1], (n, channel, N, N), and returns logits (n, k), k ≥ 2; normalisation is its first layer.
+        Measured in eval mode and left as it was found. Batch-norm statistics are taken as they are
+        (`models.recalibrated` recomputes them).
+    images : array or Tensor
+        Floating-point (n, channel, N, N) in [0, 1], or uint8 (n, N, N, channel).
+    labels : array or Tensor (n,) of whole numbers
+        Class of each image, 0 … k−1.
+    options : Gradient or mapping, optional
+        Options of the measure (`spectral_priority.config.measures.Gradient`), also as keywords:
+        `objective`, `channels`, `of`, `corners`, `legacy`, `per_class`, `batch_size`.
+    device : str or torch.device, optional
+        Where to measure; by default where the model is.
+    image_ids : ndarray (n,) of whole numbers, optional
+        Identity of each image, which the jackknife's groups follow; by default its position.
+    class_names : sequence of str, optional
+        Names of the classes; by default their numbers.
+
+    Returns
+    -------
+    xarray.Dataset
+        `share` S(r), `density` S(r) per frequency, `power_share` R(r), `power` P(r) on `ring` (cycles/image, with
+        `frequency` in cycles/pixel); `class_share` on (`class`, `ring`); `map` on the half plane (`u`, `v`); the
+        scalars `centroid, centroid_per_pixel, power_centroid, median_frequency, low_share, mid_share, high_share,
+        slope, slope_r2, entropy, top_share, dc_share, corner_share`; `<name>_se` is the standard error over images;
+        `n, n_zero, n_eff, parseval_residual`. All with units.
+
+    Raises
+    ------
+    InputError
+        For images that are not square, pixels that are NaN or outside [0, 1], labels that no logit belongs to, a
+        model with one logit, gradients that are not finite, and where all gradients are zero.
+
+    Notes
+    -----
+    METHODS 3; after Lu et al. 2024 (arXiv 2407.11379), Lin et al. 2022 (arXiv 2205.03154) and Krishnamachari et al.
+    2022 (arXiv 2301.13514). Standard errors are exact for means over images (share, power, centroids of S, band, DC
+    and corner shares), otherwise from a jackknife over 20 groups of images (`draws.jackknife_groups`).
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> profile = gradient_spectrum(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2)
+    >>> profile.share.dims, profile.sizes["ring"], round(float(profile.share.sum()), 6)
+    (('ring',), 8, 1.0)
+    >>> profile.centroid.attrs["units"]
+    'cycles/image'
+    """
+    options = _options(options, settings)
+    count, size = check_images(images, labels)
+    ids = np.arange(count) if image_ids is None else np.asarray(image_ids)
+    if ids.shape != (count,):
+        raise InputError("image_ids", f"found shape {ids.shape}", f"one id per image, ({count},)")
+    labels = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels).astype(np.int64)
+    if class_names is not None and len(class_names) <= labels.max():
+        raise InputError("class_names", f"found {len(class_names)}, but a label is {labels.max()}")
+    present, groups = np.unique(labels), jackknife_groups(ids)
+    spectra = Spectra(
+        size,
+        options.channels,
+        options.corners,
+        options.of == "mean-gradient",
+        len(present) * options.per_class,
+    )
+    legacy: list[np.ndarray] = []
+    kind = precision_of(model)
+    with measuring(model, device) as measured:
+        where = device_of(measured)
+        for start in range(0, count, options.batch_size):
+            batch = slice(start, start + options.batch_size)
+            pixels = to_pixels(images[batch], kind, where)
+            of_batch = torch.from_numpy(labels[batch]).to(where)
+            gradient, log_factor = input_gradient(measured, pixels, of_batch, options.objective)
+            position = torch.from_numpy(np.searchsorted(present, labels[batch])).to(where)
+            spectra.add(gradient, log_factor, torch.from_numpy(groups[batch]).to(where), position)
+            if options.legacy:
+                nonzero = gradient[(gradient != 0).flatten(1).any(dim=1)]
+                legacy.append(LEGACY[options.legacy](nonzero.cpu().numpy()))
+    values, errors = spectra.finish()
+    if options.legacy:
+        of_images = np.concatenate(legacy)
+        values["legacy"], values["legacy_sd"] = of_images.mean(axis=0), of_images.std(axis=0)
+    names = [str(number) if class_names is None else str(class_names[number]) for number in present]
+    return _dataset(values, errors, size, options, names)
+
+
+def measure(model: nn.Module, probe: Probe, options: Gradient) -> xr.Dataset:
+    """Measure one checkpoint on a tier's probe: `gradient_spectrum` of a copy with fresh batch-norm statistics."""
+    recomputed = min(options.batch_norm_images, len(probe.training)) if has_batch_norm(model) else 0
+    if recomputed:
+        kind, where = precision_of(model), device_of(model)
+        parts = np.array_split(probe.training[:recomputed], -(-recomputed // RECALIBRATION_BATCH))
+        with full_precision():
+            model = recalibrated(model, (to_pixels(part, kind, where) for part in parts))
+    found = gradient_spectrum(
+        model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
+    )
+    return found.assign_attrs(batch_norm_images=recomputed)
+
+
+def _options(options: Gradient | Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Gradient:
+    given = options.model_dump() if isinstance(options, Gradient) else dict(options or {})
+    return measure_options("gradient", {**given, **settings})
+
+
+def _dataset(
+    values: dict[str, Any], errors: dict[str, Any], size: int, options: Gradient, class_names: list[str]
+) -> xr.Dataset:
+    """Give every number its dimensions, unit and name."""
+    per_pixel = {"loss": "1/pixel value", "margin": "logit/pixel value", "probability": "1/pixel value"}
+    squared = f"({per_pixel[options.objective]})²"
+    on_rings = {
+        "share": ("share of gradient power, mean over images of each image's share", "1"),
+        "density": ("share per frequency, normalised to sum 1; white noise is flat", "1"),
+        "power_share": ("power-weighted share of gradient power", "1"),
+        "power": ("mean gradient power in the ring", squared),
+    }
+    scalars = SCALARS | {
+        "dc_share": ("share of DC in all gradient power", "1"),
+        "corner_share": ("share of the rings beyond N/2 in all gradient power", "1"),
+    }
+    data: dict[str, tuple] = {}
+
+    def store(name: str, dims: tuple[str, ...], long_name: str, units: str) -> None:
+        data[name] = (dims, values[name], {"units": units, "long_name": long_name})
+        if name in errors:
+            data[f"{name}_se"] = (
+                dims,
+                errors[name],
+                {"units": units, "long_name": f"standard error of {name} over images"},
+            )
+
+    for name, (long_name, units) in on_rings.items():
+        store(name, ("ring",), long_name, units)
+    for name, (long_name, units) in scalars.items():
+        store(name, (), long_name, units)
+    if options.per_class:
+        store("class_share", ("class", "ring"), "share of gradient power by class", "1")
+        store("class_n", ("class",), "images of the class that were used", "images")
+    values["map"] = values["map"].astype(np.float32)
+    store("map", ("u", "v"), "gradient power by frequency, each image's kept power scaled to 1", "1")
+    store("n", (), "images used", "images")
+    store("n_zero", (), "images dropped because their gradient is exactly zero", "images")
+    store("n_eff", (), "images that the power-weighted share effectively rests on", "images")
+    store("parseval_residual", (), "largest relative difference of an image's power and squared norm", "1")
+    if options.legacy:
+        store("legacy", ("legacy_ring",), f"profile as the {options.legacy} program computes it", "1")
+        store("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1")
+
+    cycles = {"units": "cycles/image"}
+    ring = fourier.rings(size, options.corners)
+    coordinates: dict[str, tuple] = {
+        "ring": ("ring", ring, {**cycles, "long_name": "ring of spatial frequency of the image"}),
+        "frequency": (
+            "ring",
+            ring / size,
+            {"units": "cycles/pixel", "long_name": "spatial frequency of the image"},
+        ),
+        "u": ("u", np.fft.fftfreq(size, 1 / size), {**cycles, "long_name": "vertical spatial frequency"}),
+        "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
+    }
+    if options.per_class:
+        coordinates["class"] = ("class", class_names, {"units": "1", "long_name": "class"})
+    if options.legacy:
+        numbers = np.arange(1, len(values["legacy"]) + 1)
+        coordinates["legacy_ring"] = (
+            "legacy_ring",
+            numbers,
+            {**cycles, "long_name": f"ring as the {options.legacy} program counts it"},
+        )
+    said = {name: getattr(options, name) for name in ("measure", "objective", "channels", "of")}
+    return xr.Dataset(data, coordinates, {**said, "size": size, "batch_norm_images": 0})

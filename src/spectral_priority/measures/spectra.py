@@ -1,0 +1,209 @@
+"""Power spectra of many input gradients, batch by batch: what is kept of each image, and what of each group.
+
+Gradients are never stored. Of each image its ring sums are kept; half-plane power (and gradients, where their mean is
+asked for) only as float64 sums over the jackknife's groups and over classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .. import fourier
+from ..errors import InputError
+from .draws import GROUPS
+from .profile import estimates, jackknife_error, leave_one_out, standard_error
+
+
+def half_plane_power(gradients: torch.Tensor) -> torch.Tensor:
+    """Return Σ_channel |FFT|², orthonormal: (…, channel, N, N) → (…, N, N//2 + 1), in the input's precision."""
+    spectrum = torch.fft.rfft2(gradients, norm="ortho")
+    return (spectrum.real.square() + spectrum.imag.square()).sum(dim=-3)
+
+
+class Spectra:
+    """Spectra of input gradients, added batch by batch; the same for any batch size and order.
+
+    Parameters
+    ----------
+    size : int
+        N.
+    channels : {"keep", "sum", "mean"}
+        How channels are combined before the transform; kept ones add their power.
+    corners : bool
+        Keep the rings beyond N/2.
+    classes : int
+        Number of classes of which the mean gradient is wanted; 0: of none.
+    of_mean : bool
+        Collect mean gradients.
+    """
+
+    def __init__(self, size: int, channels: str, corners: bool, of_mean: bool, classes: int):
+        self.size, self.channels, self.corners, self.of_mean, self.classes = (
+            size,
+            channels,
+            corners,
+            of_mean,
+            classes,
+        )
+        self.rings = len(fourier.rings(size, corners))
+        self._parts: list[dict[str, np.ndarray]] = []
+        self._plane = self._gradient = self._class_gradient = self._matrix = 0.0
+
+    def add(
+        self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
+    ):
+        """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,)."""
+        combined = gradients.double()
+        if self.channels != "keep":
+            combined = getattr(combined, self.channels)(dim=1, keepdim=True)
+        power = half_plane_power(combined)
+        flat = power.reshape(len(power), -1)
+        if isinstance(self._matrix, float):
+            matrix = np.array(fourier.radial_matrix(self.size, corners=True))
+            self._matrix = torch.from_numpy(matrix).to(flat.device)
+        ring, dc = flat @ self._matrix, flat[:, 0]
+        kept = ring[:, : self.rings].sum(dim=1)
+        squares = combined.square().sum(dim=(1, 2, 3))
+        used = kept > 0
+        groups = torch.nn.functional.one_hot(group, GROUPS).double() * used[:, None]
+        self._plane = self._plane + (groups / kept.where(used, 1.0)[:, None]).T @ flat
+        if self.of_mean:
+            scaled = combined.flatten(1) * log_factor.exp()[:, None]
+            self._gradient = self._gradient + groups.T @ scaled
+            if self.classes:
+                by_class = torch.nn.functional.one_hot(labels, self.classes).double() * used[:, None]
+                self._class_gradient = self._class_gradient + by_class.T @ scaled
+        rows = {
+            "ring": ring,
+            "dc": dc,
+            "squares": squares,
+            "log_factor": log_factor,
+            "group": group,
+            "label": labels,
+        }
+        self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+
+    def finish(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return every number of the profile, and the standard error of each that has one.
+
+        Exact where a number is a mean over images (share, power, centroid, band shares, DC and corner share),
+        otherwise by the jackknife over groups of images; NaN for a single image.
+
+        Raises
+        ------
+        InputError
+            Where all gradients are zero.
+        """
+        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        whole = rows["dc"] + rows["ring"].sum(axis=1)
+        squares = np.where(rows["squares"] > 0, rows["squares"], 1.0)
+        residual = np.abs(whole - rows["squares"]) / squares
+        used = rows["ring"][:, : self.rings].sum(axis=1) > 0
+        rows = {name: value[used] for name, value in rows.items()}
+        if not used.any():
+            raise InputError(
+                "gradients",
+                "are zero for all images",
+                "a model whose logits depend on spatial frequencies of the input",
+                "look at its training history: it may have collapsed to a constant",
+            )
+        strongest = rows["log_factor"].max()
+        rows["factor"] = np.exp(rows["log_factor"] - strongest)  # relative: confident models have e^−1000
+        if self.of_mean:
+            values, errors = self._of_mean_gradient(rows)
+        else:
+            values, errors = self._mean_of_spectra(rows)
+            for found in (values, errors):
+                found["power"] = found["power"] * np.exp(2 * strongest)
+        strength = rows["factor"] ** 2 * rows["ring"][:, : self.rings].sum(axis=1)
+        values |= {
+            "n": int(used.sum()),
+            "n_zero": int((~used).sum()),
+            "n_eff": _effective_number(strength),
+            "parseval_residual": residual.max(),
+        }
+        return values, errors
+
+    def _mean_of_spectra(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
+        ring = rows["ring"][:, : self.rings]
+        share = ring / ring.sum(axis=1, keepdims=True)
+        power = rows["factor"][:, None] ** 2 * ring
+        whole = rows["dc"] + rows["ring"].sum(axis=1)
+        present, groups = np.unique(rows["group"], return_inverse=True)
+        belongs = (groups == np.arange(len(present))[:, None]).astype(np.float64)
+        plane = self._plane.cpu().numpy().reshape(GROUPS, self.size, -1)[present]
+        count, *means = map(_replicates, (belongs.sum(axis=1), belongs @ share, belongs @ power, plane))
+        means = [mean / count.reshape(-1, *[1] * (mean.ndim - 1)) for mean in means]
+        found = estimates(*means, self.corners)
+        values = {name: value[0] for name, value in found.items()} | {"map": means[2][0]}
+        errors = {name: jackknife_error(value[1:]) for name, value in found.items()}
+
+        exact = {
+            "share": share,
+            "power": power,
+            "centroid": fourier.centroid(share),
+            "centroid_per_pixel": fourier.centroid(share) / self.size,
+            "dc_share": rows["dc"] / whole,
+            "corner_share": rows["ring"][:, self.size // 2 :].sum(axis=1) / whole,
+        }
+        for band, kept in fourier.bands(self.size, self.corners).items():
+            exact[f"{band}_share"] = share[:, kept].sum(axis=1)
+        for name, of_image in exact.items():
+            values[name], errors[name] = of_image.mean(axis=0), standard_error(of_image)
+
+        members = np.arange(self.classes)[:, None] == rows["label"]
+        values["class_n"] = members.sum(axis=1)
+        of_class = [share[member] for member in members]
+        values["class_share"] = np.array(
+            [part.mean(axis=0) if len(part) else _nan(share) for part in of_class]
+        )
+        errors["class_share"] = np.array([standard_error(part) for part in of_class])
+        return values, errors
+
+    def _of_mean_gradient(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
+        present, counts = np.unique(rows["group"], return_counts=True)
+        sums = self._gradient.cpu().numpy()[present]
+        mean = _replicates(sums) / _replicates(counts)[:, None]
+        found = self._spectrum(mean)
+        values = {name: value[0] for name, value in found.items()}
+        errors = {name: jackknife_error(value[1:]) for name, value in found.items() if name != "map"}
+        if self.classes:
+            count = (np.arange(self.classes)[:, None] == rows["label"]).sum(axis=1)
+            with np.errstate(
+                invalid="ignore"
+            ):  # a class without images has no mean: NaN, with n = 0 beside it
+                class_mean = self._class_gradient.cpu().numpy() / count[:, None]
+                values["class_share"] = self._spectrum(class_mean)["share"]
+            values["class_n"] = count
+        return values, errors
+
+    def _spectrum(self, mean: np.ndarray) -> dict[str, np.ndarray]:
+        """Everything that follows from mean gradients (…, channel·N·N)."""
+        mean = mean.reshape(*mean.shape[:-1], -1, self.size, self.size)
+        power = fourier.half_plane_power(mean).sum(axis=-3)
+        ring = fourier.radial_sum(power, corners=True)
+        kept, whole = ring[..., : self.rings], power[..., 0, 0] + ring.sum(axis=-1)
+        total = kept.sum(axis=-1, keepdims=True)
+        if not total[0]:
+            raise InputError("gradients", "have a mean that is zero in float64", todo="take of: spectra")
+        return estimates(kept / total, kept, power / total[..., None], self.corners) | {
+            "map": power / total[..., None],
+            "dc_share": power[..., 0, 0] / whole,
+            "corner_share": ring[..., self.size // 2 :].sum(axis=-1) / whole,
+        }
+
+
+def _replicates(sums: np.ndarray) -> np.ndarray:
+    """The total, and the totals without each group; the total alone where there is one group only."""
+    return leave_one_out(sums) if len(sums) > 1 else sums
+
+
+def _effective_number(strength: np.ndarray) -> float:
+    """(ΣP)² ÷ ΣP²; scaled first, for squares of tiny powers would be zero."""
+    scaled = strength / strength.max()
+    return float(scaled.sum() ** 2 / (scaled**2).sum())
+
+
+def _nan(share: np.ndarray) -> np.ndarray:
+    return np.full(share.shape[1:], np.nan)

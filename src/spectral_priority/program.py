@@ -1,0 +1,66 @@
+"""What every program in workflow/scripts shares: its arguments, its log, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .errors import InputError
+
+FAULT_OF_INPUT, DEFECT, STOPPED = 2, 1, 75
+"""Exit codes: the input can't be used; a defect of the program; stopped early with its state saved (start again)."""
+
+
+class Stopped(Exception):
+    """Work was stopped early on purpose, with its state saved: the same command goes on from there."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return an argument parser with the arguments that every program has."""
+    made = argparse.ArgumentParser(description=(description or "").split("\n")[0])
+    made.add_argument("--log", type=Path, help="file for messages and tracebacks")
+    made.add_argument(
+        "--expect-code", metavar="FINGERPRINT", help="refuse to run where the code has another one"
+    )
+    return made
+
+
+def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
+    """Run a program's main function; turn faults of the input into one line on the terminal and in the log."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if arguments.log:
+        arguments.log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(arguments.log, mode="a", encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=handlers,
+        force=True,
+    )
+    try:
+        main(arguments)
+    except InputError as error:
+        logging.error("error: %s", error)
+        sys.exit(FAULT_OF_INPUT)
+    except Stopped as stop:
+        logging.warning("%s", stop)
+        sys.exit(STOPPED)
+    except Exception as error:
+        place = f"; the traceback is in {arguments.log}" if arguments.log else ""
+        if arguments.log:
+            with arguments.log.open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+        else:
+            traceback.print_exc()
+        logging.error("defect: %s: %s%s", type(error).__name__, error, place)
+        sys.exit(DEFECT)
+
+
+def names(text: str) -> Sequence[str]:
+    """Argument type: a comma-separated list."""
+    return [part for part in text.split(",") if part]

@@ -1,0 +1,126 @@
+"""Build the report page from a study's tables, figures and run records."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from ..errors import InputError
+from ..figures.tables import Tables, families, primary, reading_name, reading_of
+from ..store.provenance import provenance
+from .answer import answer
+from .parts import (
+    MOST_RUNS,
+    correlation_rows,
+    provenance_facts,
+    run_records,
+    run_rows,
+    tier_rows,
+    unreached,
+)
+
+CAPTIONS = {
+    "complexity": "Priority against the complexity of the task. A point is a draw (seeds averaged, ±1 standard error); "
+    "the line is least squares through draws with its t interval, where there are at least five.",
+    "profiles": "Share of gradient power per ring (cycles/image) at the last checkpoint, by level of each family. "
+    "Bands: ±1 standard error, over what the note below the axes says. Dashed grey: the untrained model.",
+    "heatmaps": "Priority over training, a panel per tier: share of gradient power per ring (cycles/image) at each "
+    "checkpoint, mean over seeds, without interval. The line is the centroid, the first column the untrained model.",
+    "correlations": "Spearman’s ρ of priority scalars (rows) with complexity measures (columns) over draws, by family. "
+    "Hatched: too few draws, or a measure that does not vary.",
+    "learning": "Chance-corrected validation accuracy and training loss ÷ label entropy against optimiser steps, a "
+    "line per tier (mean over seeds, ±1 standard error). Dashed: the loss at which tiers are matched.",
+}
+"""Figure, in the order of the page → what it shows: units, n, kind of interval."""
+
+SOURCES = (
+    (
+        "Lu, Juodelyte, Victor, Cheplygina 2024",
+        "https://arxiv.org/abs/2407.11379",
+        "spectra of model gradients",
+    ),
+    ("Lin, Gao, Sang 2022", "https://arxiv.org/abs/2205.03154", "gradient spectra over training"),
+    (
+        "Krishnamachari et al. 2022",
+        "https://arxiv.org/abs/2301.13514",
+        "Fourier sensitivity; low, mid and high bands",
+    ),
+    ("Wang et al. 2023", "https://arxiv.org/abs/2307.09829", "frequency shortcuts"),
+)
+"""Source, link, what is taken from it."""
+
+
+def build_page(tables: Tables, results: Path, figures: Path) -> str:
+    """Return the report as one page of HTML.
+
+    Parameters
+    ----------
+    tables : Tables
+        The study's tables (profiles are not used).
+    results : path
+        results/<study>, with tiers/ and runs/.
+    figures : path
+        Folder of the figures' SVG files.
+
+    Raises
+    ------
+    InputError
+        For a missing or damaged file, by name.
+    """
+    study = tables.study
+    records = run_records(tables, results)
+    correlations, left_out = correlation_rows(tables)
+    recipe, instance = primary(study)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    )
+    return template.render(
+        study=study,
+        sentences=answer(tables),
+        claims=tables.claims.to_dict("records"),
+        figures=[_figure(figures, name) for name in CAPTIONS],
+        tiers=tier_rows(tables, results),
+        correlations=correlations,
+        correlations_left_out=left_out,
+        runs=run_rows(tables, records),
+        runs_left_out=max(len(records) - MOST_RUNS, 0),
+        unreached=unreached(tables),
+        readings={family: reading_name(*reading_of(tables, family)) for family in families(study)},
+        recipe=recipe,
+        instance=instance,
+        sources=SOURCES,
+        made=provenance_facts(records),
+        page=provenance(),
+    )
+
+
+def _figure(folder: Path, name: str) -> dict[str, Any]:
+    """A figure as a data address, with its finding (the SVG's title)."""
+    path = folder / f"{name}.svg"
+    try:
+        drawn = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"can't be read ({error})", todo="make it with the figure rule") from None
+    title = re.search(r"<dc:title>(.*?)</dc:title>", drawn, re.DOTALL)
+    size = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', drawn)
+    if not title or not size:
+        raise InputError(
+            path, "is no figure of ours (no title or viewBox)", todo="delete it; it is made again"
+        )
+    return {
+        "name": name,
+        "finding": unescape(title[1]),
+        "caption": CAPTIONS[name],
+        "address": "data:image/svg+xml;base64," + base64.b64encode(drawn.encode()).decode(),
+        "width": round(float(size[1])),
+        "height": round(float(size[2])),
+    }

@@ -1,0 +1,161 @@
+"""The report's tables and facts, read from a study's result folder: tiers, runs, correlations, provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..figures.tables import (
+    COMPLEXITY_NAMES,
+    SCALAR_NAMES,
+    Tables,
+    at_reading,
+    families,
+    primary,
+    reading_name,
+)
+from ..store.atomic import read_json
+from .answer import number, verdict
+
+MOST_RUNS, MOST_EXPLORATORY = 200, 30
+"""Rows that a page can show; the rest is in the tables that it names."""
+
+
+def tier_rows(tables: Tables, results: Path) -> list[dict[str, Any]]:
+    """Return a row per tier from tiers/<tier>.json."""
+    rows = []
+    for tier in tables.study.list_tiers():
+        facts = read_json(results / "tiers" / f"{tier.name}.json")
+        titles = [entry.get("title") or entry["name"] for entry in facts["classes"]]
+        similarity = facts.get("mean_similarity")
+        rows.append(
+            {
+                "tier": tier.name,
+                "family": tier.family,
+                "kind": facts["kind"],
+                "level": tier.level,
+                "draw": tier.draw,
+                "dataset": facts["dataset"],
+                "classes": facts["number_of_classes"],
+                "titles": ", ".join(titles[:6]) + (" …" if len(titles) > 6 else ""),
+                "images": facts["images"],
+                "similarity": "–" if similarity is None else number(similarity),
+            }
+        )
+    return rows
+
+
+def run_records(tables: Tables, results: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Return every run's run.json by (tier, recipe, seed)."""
+    return {
+        tuple(run): read_json(results / "runs" / run.tier / run.recipe / f"seed{run.seed}" / "run.json")
+        for run in tables.study.list_runs()
+    }
+
+
+def run_rows(tables: Tables, records: dict[tuple[str, str, int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row per run: how well it learned, where its priority ended, what it cost; primary instance."""
+    rows = tables.priority[tables.priority["instance"] == primary(tables.study)[1]]
+    keys = ["tier", "recipe", "seed"]
+    fraction = tables.study.statistics.matched_fraction
+    last = at_reading(rows, "last", None)
+    centroid = last[last["scalar"] == "centroid"].set_index(keys)
+    power = last[last["scalar"] == "power_centroid"].set_index(keys)["value"]
+    matched = at_reading(rows[rows["scalar"] == "centroid"], "matched-loss", fraction).set_index(keys)[
+        "value"
+    ]
+    curves = tables.learning.sort_values("step").groupby(keys).last()
+    nothing = float("nan")
+    shown = []
+    for key, record in list(records.items())[:MOST_RUNS]:
+        curve = curves.loc[key] if key in curves.index else {}
+        own = centroid.loc[key] if key in centroid.index else {}
+        at_loss = matched.get(key, nothing)
+        shown.append(
+            {
+                "tier": key[0],
+                "recipe": key[1],
+                "seed": key[2],
+                "accuracy": number(100 * curve.get("validation_accuracy", nothing), 1),
+                "chance": number(100 * curve.get("chance", nothing), 1),
+                "loss": number(curve.get("loss_fraction", nothing)),
+                "centroid": number(own.get("value", nothing)),
+                "error": number(own.get("standard_error", nothing)),
+                "untrained": number(own.get("untrained", nothing)),
+                "power": number(power.get(key, nothing)),
+                "matched": number(at_loss) if np.isfinite(at_loss) else "not reached",
+                "steps": record["steps"],
+                "speed": number(record["images_per_second"], 0),
+                "attempts": len(record["attempts"]),
+                "seconds": number(record["seconds"], 0),
+            }
+        )
+    return shown
+
+
+def correlation_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
+    """Return rows of correlations.csv, primary hypotheses first, and how many exploratory ones were left out."""
+    table = tables.correlations
+    order = {"primary-1": 0, "primary-2": 1, "robustness": 2}
+    place = table["hypothesis"].map(order).fillna(3)
+    chosen = table[place < 3].assign(place=place[place < 3]).sort_values("place", kind="stable")
+    exploratory = table[(place == 3) & table["slope"].notna()].sort_values("p_adjusted", kind="stable")
+    shown = pd.concat([chosen, exploratory.head(MOST_EXPLORATORY)])
+    rows = [
+        {
+            "hypothesis": row["hypothesis"],
+            "family": row["family"],
+            "setting": f"{row['recipe']}, {row['instance']}",
+            "reading": reading_name(row["reading"], row["fraction"]),
+            "pair": f"{SCALAR_NAMES.get(row['scalar'], row['scalar'])} with "
+            f"{COMPLEXITY_NAMES.get(row['complexity'], row['complexity'])}",
+            "draws": int(row["draws"]),
+            "slope": number(row["slope"], 3),
+            "interval": f"{number(row['lower'], 3)} to {number(row['upper'], 3)}"
+            if verdict(row) != "open"
+            else "–",
+            "unit": _text(row["unit"]).replace("_", " "),
+            "spearman": number(row["spearman"]),
+            "p": f"{row['p_adjusted']:.2g}" if np.isfinite(row["p_adjusted"]) else "–",
+            "correction": _text(row["correction"]),
+            "note": _text(row["note"]),
+        }
+        for _, row in shown.iterrows()
+    ]
+    return rows, int((place == 3).sum()) - min(len(exploratory), MOST_EXPLORATORY)
+
+
+def unreached(tables: Tables) -> list[tuple[str, int, int]]:
+    """Return (tier, runs that never reach the matched loss, runs) where there are any; primary recipe, no controls."""
+    fraction = tables.study.statistics.matched_fraction
+    rows = tables.primary_priority()
+    rows = at_reading(rows[rows["scalar"] == tables.study.statistics.scalar], "matched-loss", fraction)
+    rows = rows[rows["family"].isin(families(tables.study))]
+    counts = rows["value"].isna().groupby(rows["tier"], sort=False).agg(["sum", "size"])
+    return [(tier, int(row["sum"]), int(row["size"])) for tier, row in counts.iterrows() if row["sum"]]
+
+
+def provenance_facts(records: dict[tuple[str, str, int], dict[str, Any]]) -> dict[str, Any]:
+    """Return what made the results: commits, versions, code fingerprints, devices, and the cost of training."""
+    kept = list(records.values())
+    versions: dict[str, set[str]] = {}
+    for record in kept:
+        for package, version in record["provenance"].get("versions", {}).items():
+            versions.setdefault(package, set()).add(version)
+    return {
+        "commits": sorted({record["provenance"].get("commit", "unknown") for record in kept}),
+        "versions": {package: ", ".join(sorted(found)) for package, found in versions.items()},
+        "code": sorted({record["code"] for record in kept}),
+        "devices": sorted({record["device"] for record in kept}),
+        "runs": len(kept),
+        "seconds": sum(record["seconds"] for record in kept),
+        "steps": sum(record["optimizer_steps_run"] for record in kept),
+        "interrupted": sum(len(record["attempts"]) > 1 for record in kept),
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""From the runs of a study to its answers: readings over training, correlation with complexity, claims (METHODS 9)."""

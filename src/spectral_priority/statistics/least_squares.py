@@ -1,0 +1,84 @@
+"""Ordinary least squares with t intervals, and the smallest slope that a design could have detected (METHODS 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+FEWEST_DRAWS = 5
+"""Fewest points for an interval or a p value."""
+POWER = 0.8
+"""Power at which the smallest detectable slope is given."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Least-squares lines through the same x, one per column of y; arrays (column,).
+
+    Attributes
+    ----------
+    slope, r2 : ndarray
+        NaN for r2 where y is constant or there are fewer than 3 points.
+    standard_error, lower, upper, p : ndarray
+        Of the slope; NaN below 5 points. p is two-sided, NaN where y is constant.
+    detectable : ndarray
+        Smallest detectable slope; NaN below 5 points.
+    """
+
+    slope: np.ndarray
+    r2: np.ndarray
+    standard_error: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    p: np.ndarray
+    detectable: np.ndarray
+
+
+def least_squares(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Lines:
+    """Fit y = a + b·x by ordinary least squares, with t intervals for b on n − 2 degrees of freedom.
+
+    The smallest detectable slope is the b that a two-sided test at level 1 − confidence finds with a power of 80 %,
+    given the residual standard deviation s and the spread of x: (t_{(1+confidence)/2} + t_{0.8}) · s ÷ √Σ(x − x̄)²,
+    both t quantiles on n − 2 degrees of freedom (within 3 % of the exact noncentral t from n = 5 on).
+
+    Parameters
+    ----------
+    x : ndarray (point,)
+        At least two distinct values.
+    y : ndarray (point, column)
+        One column per line.
+    confidence : float
+        Level of the intervals.
+
+    Raises
+    ------
+    ValueError
+        For a constant x.
+
+    Examples
+    --------
+    >>> lines = least_squares(np.array([1.0, 2, 3, 4, 5]), np.array([[2.0], [4], [6.5], [8], [10]]))
+    >>> round(float(lines.slope[0]), 3), bool(lines.lower[0] < 2 < lines.upper[0])
+    (2.0, True)
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    spread = ((x - x.mean()) ** 2).sum()
+    if len(x) < 2 or np.ptp(x) == 0:
+        raise ValueError(f"x needs two distinct values, found {np.unique(x).tolist()}")
+    varies = np.ptp(y, axis=0) > 0
+    deviation = y - y.mean(axis=0)
+    slope = np.where(varies, (x - x.mean()) @ deviation / spread, 0.0)
+    residual = ((deviation - np.outer(x - x.mean(), slope)) ** 2).sum(axis=0)
+    freedom, unknown = len(x) - 2, np.full(y.shape[1], np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = (deviation**2).sum(axis=0)
+        r2 = np.where(varies, 1 - residual / total, np.nan) if freedom > 0 else unknown
+        if len(x) < FEWEST_DRAWS:
+            return Lines(slope, r2, unknown, unknown, unknown, unknown, unknown)
+        error = np.where(varies, np.sqrt(residual / freedom / spread), 0.0)
+        p = np.where(varies, 2 * stats.t.sf(np.abs(slope) / error, freedom), np.nan)
+    reach = stats.t.ppf((1 + confidence) / 2, freedom)
+    detectable = (reach + stats.t.ppf(POWER, freedom)) * error
+    return Lines(slope, r2, error, slope - reach * error, slope + reach * error, p, detectable)

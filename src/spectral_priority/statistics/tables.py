@@ -1,0 +1,73 @@
+"""Columns of the tables between gather and correlate, and how they are read back (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..store.tables import read_csv
+
+PRIORITY = (
+    "tier", "family", "kind", "level", "draw", "chain", "control", "recipe", "seed", "instance", "reading",
+    "fraction", "scalar", "value", "standard_error", "untrained", "unit", "n", "reached",
+)  # fmt: skip
+"""priority.csv: a row per run × instance × reading × scalar."""
+
+COMPLEXITY = (
+    "tier", "family", "level", "draw", "measure", "value", "standard_error", "n", "unit", "harder",
+)  # fmt: skip
+"""complexity.csv: a row per tier × measure."""
+
+HISTORY = (
+    "step", "epoch", "images_seen", "learning_rate", "train_loss", "fixed_train_loss", "fixed_train_accuracy",
+    "loss_fraction", "validation_loss", "validation_accuracy", "chance", "corrected_accuracy",
+)  # fmt: skip
+"""history.csv: a row per checkpoint of a run."""
+
+CORRELATIONS = (
+    "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "draws",
+    "levels", "slope", "standard_error", "lower", "upper", "confidence", "unit", "r2", "p_t", "spearman",
+    "kendall", "p_spearman", "p_kendall", "permutation", "p_adjusted", "correction", "detectable_slope",
+    "draws_needed", "note",
+)  # fmt: skip
+"""correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names."""
+
+CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
+"""claims.csv: a row per claim of the study."""
+
+_NAMES = ("tier", "family", "kind", "level", "chain", "control", "recipe", "instance", "reading", "scalar")
+"""Text, also where it looks like a number (a level, a recipe called `1`)."""
+
+
+def read_priority(path: str | Path) -> pd.DataFrame:
+    """Read priority.csv; names and levels are text, `chain` and `control` None where there is none."""
+    return _with_names(read_csv(path, PRIORITY))
+
+
+def read_complexity(path: str | Path) -> pd.DataFrame:
+    """Read complexity.csv, of one tier or of all; names and levels are text."""
+    return _with_names(read_csv(path, COMPLEXITY))
+
+
+def with_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the table with a column of truth values written as `true` and `false`.
+
+    >>> with_words(pd.DataFrame({"held": [True, False]}), "held")["held"].tolist()
+    ['true', 'false']
+    """
+    return frame.assign(**{column: frame[column].map({True: "true", False: "false"})})
+
+
+def _with_names(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in set(_NAMES) & set(frame.columns):
+        frame[name] = frame[name].map(_text).astype(object)
+    return frame
+
+
+def _text(value: object) -> str | None:
+    if pd.isna(value):
+        return None
+    if isinstance(value, float) and value.is_integer():  # whole numbers in a column that also has gaps
+        return str(int(value))
+    return str(value)

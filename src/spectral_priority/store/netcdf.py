@@ -1,0 +1,101 @@
+"""Result arrays as netCDF-4 (HDF5): named dimensions, units, checksums, provenance; refused when damaged or foreign."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5netcdf  # noqa: F401  (the engine, imported here so that a missing one is found at once)
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+from .atomic import atomic
+
+SCHEMA = "spectral-priority/1"
+"""Layout version; a file with another one is refused."""
+
+
+def write_dataset(target: str | Path, dataset: xr.Dataset, kind: str, provenance: Mapping[str, Any]) -> None:
+    """Write a dataset atomically, then read it back before it gets its name.
+
+    Parameters
+    ----------
+    target : path
+        File to make, `.h5`.
+    dataset : xarray.Dataset
+        Every variable needs the attributes `units` and `long_name`.
+    kind : str
+        What the file holds (`measure:gradient`); readers ask for it.
+    provenance : mapping
+        Stored as JSON in the attribute `provenance`.
+
+    Raises
+    ------
+    InputError
+        Where the disk is full or the folder can't be written.
+    ValueError
+        For a variable with no unit or name.
+    """
+    for name, variable in dataset.variables.items():
+        missing = {"units", "long_name"} - set(variable.attrs)
+        if missing:
+            raise ValueError(f"variable {name} has no {' and no '.join(sorted(missing))}")
+    dataset = dataset.assign_attrs(
+        schema=SCHEMA, kind=kind, provenance=json.dumps(provenance, sort_keys=True, ensure_ascii=False)
+    )
+    encoding = {}
+    for name, variable in dataset.variables.items():
+        if variable.ndim and variable.dtype.kind in "fiub" and variable.size:
+            encoding[name] = {
+                "fletcher32": True,
+                "zlib": True,
+                "complevel": 4,
+                "chunksizes": tuple(max(1, n) for n in variable.shape),
+                "_FillValue": None,
+            }
+    with atomic(target) as path:
+        dataset.to_netcdf(path, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+        written = read_dataset(path, kind)
+        for name, variable in dataset.variables.items():
+            same = np.array_equal(written[name].values, variable.values, equal_nan=variable.dtype.kind == "f")
+            if not same:
+                raise OSError(f"{target}: variable {name} reads back different from what was written")
+
+
+def read_dataset(path: str | Path, kind: str) -> xr.Dataset:
+    """Read a dataset into memory and check that it is one of ours.
+
+    Raises
+    ------
+    InputError
+        Naming the file: missing, damaged (checksum, truncation), foreign, of another kind or schema version.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "there is no such file")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", phony_dims="access") as opened:
+            dataset = opened.load()
+    except Exception as error:  # h5py, h5netcdf and xarray raise many kinds for a damaged file
+        reason = " ".join(str(error).split())
+        raise InputError(
+            path,
+            f"is damaged or no netCDF-4 file ({reason[:200]})",
+            todo="delete it; the same command makes it again",
+        ) from error
+    schema, found = dataset.attrs.get("schema"), dataset.attrs.get("kind")
+    if schema != SCHEMA:
+        raise InputError(
+            path, f"has schema {schema!r}", repr(SCHEMA), "delete it; the same command makes it again"
+        )
+    if found != kind:
+        raise InputError(path, f"holds {found!r}", repr(kind))
+    return dataset
+
+
+def read_provenance(dataset: xr.Dataset) -> dict[str, Any]:
+    """Return the provenance stored with a dataset."""
+    return json.loads(dataset.attrs["provenance"])

@@ -1,0 +1,9 @@
+"""Tiers: tasks made from one data set so that they can be compared (METHODS 8).
+
+`make` puts a tier together: `choose` takes the classes, `groups` groups them, `split` takes their images, and
+`refusals` says what the data set can't give.
+"""
+
+from .make import make_control, make_tier
+
+__all__ = ["make_control", "make_tier"]

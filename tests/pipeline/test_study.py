@@ -1,0 +1,129 @@
+"""A study, from its file to its report."""
+
+import json
+import re
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from conftest import PROJECT, planned, snakemake, write_study
+
+from spectral_priority.config import load_study
+
+pytestmark = pytest.mark.pipeline
+
+RUN = "results/mini/runs/labels-shape-d0/base/seed0"
+
+
+def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(finished):
+    expected = [
+        *("data/blobs-16px/images.h5", "data/blobs-16px/images.h5.sha256", "data/blobs-16px/pack.json"),
+        *("data/blobs-16px/reference.h5", "data/blobs-16px/similarity/texture/hierarchy.csv"),
+        *("data/blobs-16px/spectra/shape/psd.h5", "data/blobs-16px/spectra/shape/adcs.h5"),
+        *("mini/config.yaml", "mini/tiers/labels-shape-d0.json", "mini/tiers/labels-shape-d0.npz"),
+        *(
+            "mini/complexity/labels-shape-d0.csv",
+            "mini/priority.csv",
+            "mini/complexity.csv",
+            "mini/learning.csv",
+        ),
+        *("mini/profiles.h5", "mini/correlations.csv", "mini/claims.csv", "mini/report.html"),
+        *("mini/figures/profiles.svg", "mini/figures/profiles.png", "mini/figures/profiles.csv"),
+        *(
+            "mini/figures/heatmap-labels-shape-d0.svg",
+            "mini/runs/labels-shape-d0/base/seed0/class_history.csv",
+        ),
+    ]
+    missing = [name for name in expected if not (finished / "results" / name).stat().st_size]
+    assert not missing
+    assert not [
+        path for path in (finished / "results").rglob("*") if "partial" in path.name or "spool" in path.name
+    ]
+
+
+def test_asked_again_there_is_nothing_to_do(finished):
+    assert planned(finished) == {}
+
+
+def test_one_result_file_can_be_asked_for_by_its_path(tmp_path):
+    write_study(tmp_path)
+    assert planned(tmp_path, f"{RUN}/spectra/gradient.h5") == {"pack": 1, "tier": 1, "train": 1, "measure": 1}
+
+
+def test_measured_spectra_open_in_h5py_and_in_xarray(finished):
+    path = finished / RUN / "spectra/gradient.h5"
+    with h5py.File(path) as file:
+        assert file["share"].fletcher32
+        assert json.loads(file.attrs["provenance"])["run_fingerprint"]
+    with xr.open_dataset(path, engine="h5netcdf") as spectra:
+        assert spectra["share"].dims == ("checkpoint", "ring")
+        assert spectra["step"].values.tolist() == [0, 10, 28, 30]
+        assert spectra["ring"].attrs["units"] == "cycles/image"
+        np.testing.assert_allclose(spectra["share"].sum("ring"), 1, atol=1e-9)
+
+
+def test_packed_images_open_in_h5py_and_in_xarray(finished):
+    path = finished / "results/data/blobs-16px/images.h5"
+    with h5py.File(path) as file:
+        assert file["images"].shape == (640, 16, 16, 1) and file["images"].chunks is None
+    with xr.open_dataset(path, engine="h5netcdf") as images:
+        assert images["images"].dims == ("sample", "y", "x", "channel")
+
+
+def test_shape_and_texture_tasks_have_the_same_images_and_so_the_same_psd(finished):
+    tables = [
+        pd.read_csv(finished / f"results/mini/complexity/labels-{label}-d0.csv").set_index("measure")["value"]
+        for label in ("shape", "texture")
+    ]
+    for name in ("psd_slope", "psd_centroid"):
+        assert tables[0][name] == tables[1][name]
+    indices = [
+        np.load(finished / f"results/mini/tiers/labels-{label}-d0.npz") for label in ("shape", "texture")
+    ]
+    for part in ("train", "validation", "probe"):
+        np.testing.assert_array_equal(indices[0][f"{part}_index"], indices[1][f"{part}_index"])
+
+
+def test_per_class_scores_are_in_the_history_from_the_first_steps_on(finished):
+    scores = pd.read_csv(finished / RUN / "class_history.csv")
+    assert set(scores["step"]) == {0, 10, 28, 30}
+    assert (scores.groupby("step")["class"].nunique() == 4).all()
+    assert scores[["recall", "f1"]].notna().all().all()
+
+
+def test_target_rules_say_what_they_make(finished):
+    text = snakemake(finished, "--list")
+    for target in ("all", "data", "tiers", "runs", "measures", "statistics", "figures", "report"):
+        line = next(line for line in text.splitlines() if line.split()[:1] == [target])
+        index = text.splitlines().index(line)
+        assert len(" ".join(text.splitlines()[index : index + 2]).split()) > 4, f"{target} has no docstring"
+
+
+def test_the_snakemake_report_holds_the_figures(finished, tmp_path):
+    page = tmp_path / "snakemake-report.html"
+    snakemake(finished, "--report", str(page))
+    text = page.read_text()
+    assert "heatmap-labels-shape-d0.svg" in text and len(text) > 100_000
+
+
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (PROJECT / "config/studies").glob("*.yaml")))
+def test_shipped_studies_can_be_planned_with_the_shipped_profiles(tmp_path, name, profile):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")),
+            *("--directory", str(tmp_path), "--profile", str(PROJECT / "profiles" / profile), "--dry-run"),
+            *("--config", f"study={name}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", done.stdout + done.stderr, re.MULTILINE))
+    runs = len(load_study(PROJECT / "config/studies" / f"{name}.yaml").list_runs())
+    assert int(jobs["train"]) == int(jobs["measure"]) == runs

@@ -1,0 +1,128 @@
+"""Folders and archives are read as one stream, whole, and never lead out of themselves."""
+
+import stat
+import tarfile
+import zipfile
+
+import pytest
+from made_images import noise, write_folder, write_tar, write_zip
+
+from spectral_priority.data.files import read_files
+from spectral_priority.errors import InputError
+
+FILES = {
+    "top/a/1.bin": noise(1).tobytes(),
+    "top/a/2.bin": noise(2).tobytes() * 30,
+    "top/b/notes.txt": b"words",
+}
+
+
+def read(path, wanted=lambda member: True):
+    return list(read_files(path, wanted))
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz", "a.zip", "folder"])
+def test_every_container_gives_the_same_files(tmp_path, name):
+    path = tmp_path / name
+    if name == "folder":
+        write_folder(path, FILES)
+    elif name.endswith("zip"):
+        write_zip(path, FILES)
+    elif name == "a.tgz":
+        write_tar(tmp_path / "a.tar.gz", FILES).rename(path)
+    else:
+        write_tar(path, FILES)
+    assert dict(read(path)) == FILES
+
+
+def test_files_that_are_not_wanted_are_left_out(tmp_path):
+    path = write_tar(tmp_path / "a.tar.xz", FILES)
+    assert [member for member, _ in read(path, lambda member: member.endswith(".txt"))] == ["top/b/notes.txt"]
+
+
+def test_a_leading_dot_is_no_part_of_the_path(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"./train/x.bin": b"x"})
+    assert read(path) == [("train/x.bin", b"x")]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz", "a.zip"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.97])
+def test_an_archive_that_was_cut_short_is_refused(tmp_path, name, share):
+    path = (write_zip if name == "a.zip" else write_tar)(tmp_path / name, FILES)
+    content = path.read_bytes()
+    if name == "a.tar":  # without the zero blocks that pad a tar
+        content = content.rstrip(b"\0")
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=f"{name}: is damaged or cut short .*copy or download it again"):
+        read(path)
+
+
+def test_a_tar_cut_between_two_members_is_refused(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"a.bin": b"x" * 512, "b.bin": b"y" * 512})
+    path.write_bytes(path.read_bytes()[:1024])
+    with pytest.raises(InputError, match="cut short"):
+        read(path)
+
+
+def test_a_tar_with_a_damaged_header_is_refused(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"a.bin": b"x" * 512, "b.bin": b"y" * 512, "c.bin": b"z"})
+    content = bytearray(path.read_bytes())
+    content[1024 + 150] ^= 0xFF  # in the checksum of the second header
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
+def test_flipped_bits_are_noticed(tmp_path, name):
+    path = (write_zip if name == "a.zip" else write_tar)(tmp_path / name, FILES)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize("member", ["/etc/x.png", "train/../../x.png", "C:/x.png", "..\\x.png"])
+@pytest.mark.parametrize("write, name", [(write_tar, "a.tar"), (write_zip, "a.zip")])
+def test_a_member_that_leads_out_of_the_archive_is_refused_by_name(tmp_path, member, write, name):
+    path = write(tmp_path / name, {"train/a/1.png": b"fine", member: b"x"})
+    with pytest.raises(InputError, match="leads out of the archive") as error:
+        read(path)
+    assert repr(member) in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_a_tar_with_a_link_or_device_is_refused_by_name(tmp_path, kind):
+    special = tarfile.TarInfo("train/a/odd.png")
+    special.type, special.linkname = kind, "/etc/passwd"
+    path = write_tar(tmp_path / "a.tar", {"train/a/1.png": b"fine"}, special)
+    with pytest.raises(InputError, match=r"member 'train/a/odd.png': is a link or a device"):
+        read(path)
+
+
+def test_a_zip_with_a_link_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        entry = zipfile.ZipInfo("train/a/odd.png")
+        entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(entry, "/etc/passwd")
+    with pytest.raises(InputError, match=r"member 'train/a/odd.png': is a link or a device"):
+        read(path)
+
+
+def test_a_folder_that_contains_itself_is_refused(tmp_path):
+    write_folder(tmp_path, {"a/1.png": b"x"})
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="was read before"):
+        read(tmp_path)
+
+
+def test_a_missing_or_unsupported_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none.zip: there is no such file or folder"):
+        read(tmp_path / "none.zip")
+    (tmp_path / "a.rar").write_bytes(b"Rar!\x1a\x07\x00" + bytes(600))
+    with pytest.raises(
+        InputError, match=r"a.rar: is no archive that can be read. Allowed: a folder, zip, tar"
+    ):
+        read(tmp_path / "a.rar")

@@ -1,0 +1,377 @@
+"""Packing: the same images give the same file whatever they come in, and what can't be used is said."""
+
+import errno
+import json
+import tempfile
+
+import numpy as np
+import pytest
+import xarray as xr
+from made_images import encoded, noise, two_splits, write_folder, write_tar, write_zip
+from PIL import Image
+
+from spectral_priority.config.datasets import Dataset
+from spectral_priority.data.image_files import ordered
+from spectral_priority.data.images import PackedImages
+from spectral_priority.data.pack import pack
+from spectral_priority.data.packed_file import content_sha256, read_content_sha256
+from spectral_priority.data.sources import open_source
+from spectral_priority.errors import InputError
+
+CAT, REEL = "n02124075", "n04067472"
+
+
+def packed(root, source, name="out", threads=2, **options):
+    """Pack a source below a data root; return the pack report and the images."""
+    checked = Dataset.model_validate({"size": 16, **options, "source": source})
+    target = root / f"{name}-packed" / "images.h5"
+    report = pack(open_source(checked, root, threads), "made", checked, target, {"code": "0"})
+    return report, PackedImages(target)
+
+
+def folder(*paths, **more):
+    return {"kind": "image-folder", "paths": paths, **more}
+
+
+def refused(root, source, match, **options):
+    with pytest.raises(InputError, match=match) as error:
+        packed(root, source, **options)
+    left = [path.name for path in (root / "out-packed").glob("*")] if (root / "out-packed").exists() else []
+    assert left == [], "something was left behind"
+    return str(error.value)
+
+
+def test_a_folder_and_every_archive_give_the_same_bytes(tmp_path):
+    files = two_splits()
+    write_folder(tmp_path / "folder", files)
+    write_zip(tmp_path / "a.zip", dict(reversed(files.items())))  # in another order
+    for name in ("a.tar", "a.tar.gz", "a.tar.xz"):
+        write_tar(tmp_path / name, files)
+    halves = [{k: v for k, v in files.items() if f"/{split}/" in k} for split in ("train", "val")]
+    write_tar(tmp_path / "half1.tar", halves[0])
+    write_zip(tmp_path / "half2.zip", halves[1])
+    forms = [["folder"], ["a.zip"], ["a.tar"], ["a.tar.gz"], ["a.tar.xz"], ["half2.zip", "half1.tar"]]
+    forms.append(["folder/pictures/train", "folder/pictures/val"])
+    hashes, contents = set(), set()
+    for number, paths in enumerate(forms):
+        _, images = packed(tmp_path, folder(*paths), name=str(number), threads=1 + number % 3)
+        hashes.add(images.content_sha256)
+        contents.add(images.pixels.tobytes() + images.labels("class").tobytes())
+    assert len(hashes) == len(contents) == 1
+    _, again = packed(tmp_path, folder("a.zip"), name="again")
+    assert again.path.read_bytes() == (tmp_path / "1-packed" / "images.h5").read_bytes()
+
+
+def test_pixels_labels_and_splits_belong_together(tmp_path):
+    files = two_splits()
+    write_zip(tmp_path / "a.zip", files)
+    _, images = packed(tmp_path, folder("a.zip"))
+    with xr.open_dataset(images.path, engine="h5netcdf") as stored:
+        source = stored["source"].values.tolist()
+        assert stored["images"].dims == ("sample", "y", "x", "channel")
+        assert (stored["images"].values == images.pixels).all()
+        assert stored["mode"].values.tolist() == ["RGB"] * len(files)
+        assert (stored["encoder_quality"].values == -1).all() and (
+            stored["original_width"].values == 16
+        ).all()
+    assert source == sorted(member.removeprefix("pictures/") for member in files)
+    for position, name in enumerate(source):
+        assert encoded(images.pixels[position]) == files["pictures/" + name]
+        assert images.split[position] == name.startswith("val/")
+        assert images.classes["class"][images.labels("class")[position]] == name.split("/")[1]
+    assert json.loads(images.attributes["options"])["size"] == 16
+    assert images.hierarchy("class") == []
+
+
+def test_the_fingerprint_covers_pixels_and_labels(tmp_path):
+    files = two_splits()
+    changed = {**files, "pictures/train/ant/0.png": encoded(noise(99))}
+    moved = {name.replace("train/ant/0", "train/bee/9"): content for name, content in files.items()}
+    hashes = set()
+    for number, content in enumerate((files, changed, moved)):
+        write_zip(tmp_path / f"{number}.zip", content)
+        _, images = packed(tmp_path, folder(f"{number}.zip"), name=str(number))
+        assert read_content_sha256(images.path) == images.content_sha256
+        hashes.add(images.content_sha256)
+    assert len(hashes) == 3
+    content = {"blocks": [noise(1)[None]], "split": np.zeros(1), "labels": {"class": [0]}, "source": ["a"]}
+    kept = content_sha256(**content, classes={"class": ["ant", "bee"]})
+    for change in ({"labels": {"class": [1]}}, {"split": np.ones(1)}, {"source": ["b"]}):
+        assert content_sha256(**{**content, **change}, classes={"class": ["ant", "bee"]}) != kept
+    assert content_sha256(**content, classes={"class": ["ant", "wasp"]}) != kept
+
+
+def test_few_files_are_read_ahead_of_the_decoder():
+    taken = []
+    results = ordered(lambda item: -item, (taken.append(item) or item for item in range(100)), threads=3)
+    for done, result in enumerate(results):
+        assert result == -done
+        assert len(taken) <= done + 7
+
+
+def tiny_files(form):
+    """The same ten images in the layout of the official zip, or foldered."""
+    files, annotations, seed = {}, [], 0
+    for wnid in (CAT, REEL):
+        for number in range(3):
+            seed += 1
+            name = f"{wnid}_{number}.JPEG"
+            inner = "images/" if form == "official" else ""
+            files[f"train/{wnid}/{inner}{name}"] = encoded(noise(seed), "JPEG")
+        for _ in range(2):
+            seed += 1
+            name = f"val_{seed}.JPEG"
+            annotations.append(f"{name}\t{wnid}\t0\t0\t62\t57")
+            place = "images" if form == "official" else wnid
+            files[f"val/{place}/{name}"] = encoded(noise(seed), "JPEG")
+    files["val/val_annotations.txt" if form == "official" else "val_annotations.txt"] = "\n".join(
+        annotations
+    ).encode()
+    files["wnids.txt"] = f"{CAT}\n{REEL}\n".encode()
+    if form == "official":
+        files[f"train/{CAT}/{CAT}_boxes.txt"] = b"x"
+        files["test/images/test_0.JPEG"] = encoded(noise(50), "JPEG")
+        files = {f"tiny-imagenet-200/{member}": content for member, content in files.items()}
+    return files
+
+
+def test_tiny_imagenet_is_the_same_in_all_its_forms(tmp_path):
+    official, foldered = tiny_files("official"), tiny_files("foldered")
+    last = {member: official[member] for member in sorted(official, key=lambda m: "annotations" in m)}
+    parts = [
+        {k: v for k, v in foldered.items() if k.startswith(start)} for start in ("train", ("val", "wnids"))
+    ]
+    roots = [tmp_path / str(number) for number in range(6)]
+    for root in roots:
+        root.mkdir()
+    write_zip(roots[0] / "tiny-imagenet-200.zip", official)
+    write_zip(roots[1] / "tiny-imagenet-200.zip", last)
+    write_folder(roots[2], official)
+    write_folder(roots[3], foldered)
+    write_tar(roots[4] / "tiny-imagenet-200-train.tar.xz", parts[0])
+    write_tar(roots[4] / "tiny-imagenet-200-val.tar.xz", parts[1])
+    write_zip(roots[5] / "elsewhere.zip", official)
+    hashes = set()
+    for root in roots:
+        paths = ["elsewhere.zip"] if root == roots[5] else []
+        report, images = packed(root, {"kind": "tiny-imagenet", "paths": paths})
+        assert (report["train"], report["held_out"]) == (6, 4)
+        hashes.add(images.content_sha256)
+    assert len(hashes) == 1
+    assert images.titles == {CAT: "Egyptian cat", REEL: "reel"}
+    edges = images.hierarchy("class")
+    assert {CAT, REEL} <= {child for _, child in edges} and len(edges) == 566
+    with xr.open_dataset(images.path, engine="h5netcdf") as stored:
+        assert set(stored["encoder_quality"].values.tolist()) == {75}
+
+
+def test_what_is_missing_is_said_with_the_place_where_it_was_looked_for(tmp_path):
+    text = refused(tmp_path, {"kind": "tiny-imagenet"}, "Tiny-ImageNet: not found in")
+    assert str(tmp_path) in text and "tiny-imagenet-200.zip" in text and "data_root" in text
+    text = refused(tmp_path, folder("birds.zip"), "source.paths: birds.zip: there is no")
+    assert str(tmp_path / "birds.zip") in text and "--config data_root=<folder>" in text
+
+
+def test_flat_validation_images_without_annotations_are_refused(tmp_path):
+    files = {name: content for name, content in tiny_files("official").items() if "annotations" not in name}
+    write_zip(tmp_path / "tiny-imagenet-200.zip", files)
+    refused(tmp_path, {"kind": "tiny-imagenet"}, "its class is not known: val_annotations.txt was not found")
+    files["tiny-imagenet-200/val/val_annotations.txt"] = b"val_4.JPEG n99999999"
+    write_zip(tmp_path / "tiny-imagenet-200.zip", files)
+    refused(tmp_path, {"kind": "tiny-imagenet"}, "val_annotations.txt, line 1: found 'val_4.JPEG n99999999'")
+
+
+def test_a_folder_that_is_no_wnid_is_refused(tmp_path):
+    write_folder(tmp_path, {"train/cats/1.png": b"", "val/cats/1.png": b""})
+    refused(
+        tmp_path, {"kind": "tiny-imagenet"}, "folder 'cats' is none of the 200 classes.*kind: image-folder"
+    )
+
+
+def test_unreadable_images_are_listed_up_to_the_share_allowed(tmp_path):
+    files = two_splits()
+    first, second = list(files)[:2]
+    files[first] = files[first][: len(files[first]) // 2]
+    files[second] = b"no image"
+    write_zip(tmp_path / "a.zip", files)
+    text = refused(
+        tmp_path, folder("a.zip"), "2 of 10 image files can't be read: train/ant/0.png .*truncated"
+    )
+    assert "train/ant/1.png (no image of a known format)" in text and "max_unreadable = 0" in text
+    refused(tmp_path, folder("a.zip"), "2 of 10", max_unreadable=0.19)
+    report, images = packed(tmp_path, folder("a.zip"), max_unreadable=0.2)
+    assert [fault["source"] for fault in report["unreadable"]] == ["train/ant/0.png", "train/ant/1.png"]
+    assert report["unreadable"][1]["reason"] == "no image of a known format"
+    assert len(images) == report["images"] == 8
+    for name in files:
+        files[name] = b"no image"
+    write_zip(tmp_path / "b.zip", files)
+    with pytest.raises(InputError, match="10 of 10 image files can't be read"):
+        packed(tmp_path, folder("b.zip"), name="none", max_unreadable=1.0)
+
+
+def test_an_image_bomb_is_unreadable(tmp_path):
+    files = two_splits()
+    files["pictures/train/ant/0.png"] = encoded(Image.new("1", (3000, 2000)))
+    write_zip(tmp_path / "a.zip", files)
+    refused(
+        tmp_path,
+        folder("a.zip"),
+        "3000 × 2000 pixels, more than max_pixels = 5,999,999",
+        max_pixels=5_999_999,
+    )
+    report, _ = packed(tmp_path, folder("a.zip"), max_pixels=6_000_000)
+    assert report["constant_images"] == 1 and report["unreadable"] == []
+
+
+def test_a_damaged_archive_leaves_nothing_behind(tmp_path):
+    path = write_tar(tmp_path / "a.tar.xz", two_splits())
+    path.write_bytes(path.read_bytes()[:-3000])
+    refused(tmp_path, folder("a.tar.xz"), "a.tar.xz: is damaged or cut short")
+
+
+class FullDisk:
+    """A file on which the third write finds the disk full."""
+
+    def __init__(self, file):
+        self.file, self.writes = file, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, content):
+        self.writes += 1
+        if self.writes == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(content)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    real = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **options: FullDisk(real(**options)))
+    write_zip(tmp_path / "a.zip", two_splits(train=60))
+    refused(tmp_path, folder("a.zip"), "images.h5: the disk is full")
+
+
+def test_the_temporary_file_has_no_name(tmp_path):
+    seen = []
+
+    class Watched:
+        total, unreadable, ignored = None, [], {}
+
+        def batches(self):
+            seen.append(sorted(path.name for path in (tmp_path / "out").iterdir()))
+            raise KeyboardInterrupt
+            yield
+
+    options = Dataset.model_validate({"source": folder("a.zip")})
+    with pytest.raises(KeyboardInterrupt):
+        pack(Watched(), "made", options, tmp_path / "out" / "images.h5", {})
+    assert seen == [[]] and list((tmp_path / "out").iterdir()) == []
+
+
+def test_grey_pixels_are_one_channel(tmp_path):
+    write_zip(tmp_path / "a.zip", two_splits())
+    _, images = packed(tmp_path, folder("a.zip"), color="grey")
+    assert images.channels == 1
+    assert (
+        np.abs(
+            images.pixels[0, ..., 0] - np.asarray(Image.fromarray(noise(1)).convert("L")).astype(int)
+        ).max()
+        == 0
+    )
+
+
+def test_without_a_held_out_split_everything_is_training(tmp_path):
+    files = two_splits()
+    write_zip(tmp_path / "both.zip", files)
+    write_zip(tmp_path / "train.zip", {name: content for name, content in files.items() if "/train/" in name})
+    report, _ = packed(tmp_path, folder("train.zip", held_out_split=None), name="a")
+    assert (report["train"], report["held_out"]) == (6, 0)
+    refused(
+        tmp_path,
+        folder("both.zip", held_out_split=None),
+        "val/ant/0.png: lies outside the folder train, others lie in it .*name the other folder in held_out_split",
+    )
+
+
+def test_without_any_split_the_folder_is_the_class(tmp_path):
+    write_folder(tmp_path / "d", {"deep/ant/1.png": encoded(noise(1)), "deep/bee/1.png": encoded(noise(2))})
+    _, images = packed(tmp_path, folder("d", held_out_split=None), name="d")
+    assert images.classes == {"class": ["ant", "bee"]} and not images.split.any()
+    write_folder(tmp_path / "d", {"wide/ant/1.png": encoded(noise(3))})
+    refused(tmp_path, folder("d", held_out_split=None), "two folders are called ant: deep/ant and wide/ant")
+
+
+def test_layouts_that_can_not_be_meant_are_refused(tmp_path):
+    write_folder(tmp_path / "flat", {"train/ant/1.png": b"", "val/1.png": b""})
+    refused(
+        tmp_path, folder("flat"), r"val/1.png: lies in no class folder. Allowed: <split>/<class>/…/<file>"
+    )
+    write_zip(tmp_path / "test.zip", two_splits(split="test"))
+    refused(tmp_path, folder("test.zip"), "none lies in a folder called val.*held_out_split .null: held-out")
+    files = two_splits()
+    files["pictures/val/wasp/1.png"] = encoded(noise(5))
+    write_zip(tmp_path / "wasp.zip", files)
+    refused(tmp_path, folder("wasp.zip"), "1 of their classes have no training images: wasp")
+    write_zip(tmp_path / "a.zip", two_splits())
+    write_zip(tmp_path / "b.zip", two_splits())
+    refused(tmp_path, folder("a.zip", "b.zip"), "10 images have the name of another one: train/ant/0.png")
+    write_zip(tmp_path / "none.zip", {"train/ant/1.txt": b"", "train/ant/2.csv": b"", "x.png": b""})
+    refused(
+        tmp_path, folder("none.zip"), "no images of the data set; found 1 × .csv, 1 × .txt, 1 × image outside"
+    )
+
+
+def test_hidden_files_and_other_files_are_counted_and_left_out(tmp_path):
+    files = two_splits()
+    files["pictures/train/ant/.DS_Store"] = files["__MACOSX/train/ant/._0.png"] = b"x"
+    files["pictures/train/ant/notes.txt"] = files["pictures/logo.png"] = b"x"
+    write_zip(tmp_path / "a.zip", files)
+    report, _ = packed(tmp_path, folder("a.zip"))
+    assert report["ignored_files"] == {".txt": 1, "hidden": 2, "image outside the splits": 1}
+    assert report["images"] == 10
+
+
+def test_what_may_spoil_a_study_is_warned_of(tmp_path):
+    files = two_splits()
+    files["pictures/train/wasp/1.jpg"] = encoded(np.zeros((8, 8, 3), dtype=np.uint8), "JPEG", quality=90)
+    write_zip(tmp_path / "a.zip", files)
+    report, _ = packed(tmp_path, folder("a.zip"))
+    text = "\n".join(report["warnings"])
+    assert report["constant_images"] == 1 and report["enlarged_images"] == 1
+    assert "label class: 1 classes have 1 training images: wasp" in text
+    assert "label class: 1 classes have 0 held-out images: wasp" in text
+    assert (
+        "the usual JPEG quality differs between classes, which can give them away: ant -1, bee -1, wasp 90"
+        in text
+    )
+    assert "1 images are smaller than the pack's size" in text
+
+
+def test_a_hierarchy_comes_from_a_csv(tmp_path):
+    write_zip(tmp_path / "a.zip", two_splits())
+    (tmp_path / "tree.csv").write_text("parent,child\ninsect,ant\ninsect,bee\n")
+    _, images = packed(tmp_path, folder("a.zip", hierarchy="tree.csv"))
+    assert images.hierarchy("class") == [("insect", "ant"), ("insect", "bee")]
+    for text, match in (
+        ("parent,child\ninsect,ant\n", "tree.csv: has no edge to 1 of the classes .bee"),
+        ("above,below\ninsect,ant\n", "tree.csv: has no column parent, child"),
+        ("parent,child\ninsect,\n", "tree.csv, line 2: a cell is empty"),
+    ):
+        (tmp_path / "tree.csv").write_text(text)
+        with pytest.raises(InputError, match=match):
+            packed(tmp_path, folder("a.zip", hierarchy="tree.csv"), name="bad")
+    with pytest.raises(InputError, match=r"no.csv: there is no such file"):
+        packed(tmp_path, folder("a.zip", hierarchy="no.csv"), name="bad")
+
+
+def test_a_thousand_classes_with_long_names_fit_into_the_attributes(tmp_path):
+    classes = [f"class-{number:04d}-" + "x" * 60 for number in range(1000)]
+    content = encoded(noise(0))
+    write_zip(tmp_path / "a.zip", {f"train/{name}/1.png": content for name in classes})
+    _, images = packed(tmp_path, folder("a.zip", held_out_split=None))
+    assert images.classes["class"] == classes

@@ -1,0 +1,79 @@
+"""The same command goes on after Snakemake was killed, and never breaks the lock of a living one."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from spectral_priority.stale_locks import clear_after_dead
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("locks", "owners", "incomplete"):
+        (tmp_path / ".snakemake" / name).mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.input.lock").write_text("a")
+    for output in ("results/demo/half.h5", "results/demo/whole.h5", "notes/mine.txt"):
+        (tmp_path / output).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / output).write_text("x")
+    for output in ("results/demo/half.h5", "notes/mine.txt"):
+        marker = base64.urlsafe_b64encode(output.encode()).decode()
+        (tmp_path / ".snakemake/incomplete" / marker).write_text("{}")
+    return tmp_path
+
+
+def note(folder, pid, started, host=None):
+    text = json.dumps({"host": host or socket.gethostname(), "pid": pid, "started": started})
+    (folder / ".snakemake/owners" / f"{pid}.json").write_text(text)
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_lock_of_a_dead_process_is_removed(folder):
+    note(folder, dead_pid(), 0)
+    assert clear_after_dead(folder)
+    assert not list((folder / ".snakemake/locks").iterdir())
+
+
+def test_outputs_of_jobs_that_died_are_removed_and_no_other_file(folder):
+    note(folder, dead_pid(), 0)
+    clear_after_dead(folder)
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix in (".h5", ".txt")}
+    assert left == {"results/demo/whole.h5", "notes/mine.txt"}
+
+
+def test_the_lock_of_a_living_process_stays(folder):
+    note(folder, os.getpid(), psutil.Process().create_time())
+    note(folder, dead_pid(), 0)
+    assert not clear_after_dead(folder)
+    assert list((folder / ".snakemake/locks").iterdir())
+
+
+def test_a_new_process_with_an_old_number_is_not_the_owner(folder):
+    note(folder, os.getpid(), 12345.0)
+    assert clear_after_dead(folder)
+
+
+def test_a_process_on_another_host_counts_as_alive(folder):
+    note(folder, dead_pid(), 0, host="another-host")
+    assert not clear_after_dead(folder)
+
+
+def test_a_lock_without_any_note_is_somebody_else_s(folder):
+    assert not clear_after_dead(folder)
+    assert list((folder / ".snakemake/locks").iterdir())
+
+
+def test_this_process_is_noted(folder):
+    clear_after_dead(folder)
+    notes = [json.loads(path.read_text()) for path in (folder / ".snakemake/owners").glob("*.json")]
+    assert [entry["pid"] for entry in notes] == [os.getpid()]

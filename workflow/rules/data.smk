@@ -1,0 +1,109 @@
+# From a source (archive, folder, generator) to packed images, and what is known of them before any task is made.
+# Requires: the archives or folders that the study names, below data_root.
+# Makes: results/data/<dataset>-<size>px/{images.h5, pack.json, reference.h5, similarity/, spectra/}.
+
+
+rule pack:
+    """Pack a data set's images into one file that all processes map."""
+    output:
+        images=IMAGES,
+        checksum=f"{IMAGES}.sha256",
+        report="results/data/{pack}/pack.json",
+    log:
+        f"{DATA_LOGS}/pack.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/pack.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=720,
+    params:
+        dataset=lambda wc: PACKS[wc.pack],
+        options=lambda wc: canonical(STUDY.datasets[PACKS[wc.pack]]),
+        code=CODE["pack"],
+    message:
+        "pack {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/pack.py" --dataset {params.dataset:q} --options {params.options:q} --data-root "$DATA_ROOT"'
+        " --threads {threads} --images {output.images:q} --checksum {output.checksum:q} --report {output.report:q}"
+        " --log {log:q} --expect-code {params.code}"
+
+
+rule reference:
+    """Fit the one fixed space in which feature-space complexity is computed for every tier."""
+    input:
+        images=IMAGES,
+    output:
+        reference=REFERENCE,
+    log:
+        f"{DATA_LOGS}/reference.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/reference.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        options=canonical(STUDY.complexity.reference),
+        code=CODE["reference"],
+    message:
+        "reference space of {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/reference.py" --images {input.images:q} --options {params.options:q}'
+        " --output {output.reference:q} --log {log:q} --expect-code {params.code}"
+
+
+rule similarity:
+    """How alike the classes of a label are: in the hierarchy, in the reference space, or in their spectra."""
+    input:
+        images=IMAGES,
+        reference=REFERENCE,
+    output:
+        table=SIMILARITY,
+    log:
+        f"{DATA_LOGS}/similarity/{{label}}/{{kind}}.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/similarity/{{label}}/{{kind}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        code=CODE["similarity"],
+    message:
+        "{wildcards.kind} similarity of {wildcards.pack}, label {wildcards.label}"
+    shell:
+        'python "$PROGRAMS/similarity.py" --images {input.images:q} --label {wildcards.label:q} --kind {wildcards.kind}'
+        " --reference {input.reference:q} --output {output.table:q} --log {log:q} --expect-code {params.code}"
+
+
+rule spectra:
+    """Power spectra of the images by class, and which frequencies set a class apart (ADCS)."""
+    input:
+        images=IMAGES,
+    output:
+        psd="results/data/{pack}/spectra/{label}/psd.h5",
+        adcs="results/data/{pack}/spectra/{label}/adcs.h5",
+    log:
+        f"{DATA_LOGS}/spectra/{{label}}.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/spectra/{{label}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        code=CODE["spectra"],
+    message:
+        "spectra of {wildcards.pack}, label {wildcards.label}"
+    shell:
+        'python "$PROGRAMS/spectra.py" --images {input.images:q} --label {wildcards.label:q} --psd {output.psd:q}'
+        " --adcs {output.adcs:q} --log {log:q} --expect-code {params.code}"

@@ -1,0 +1,95 @@
+# Names every file of a study once; the rules refer to these. A study's tiers, runs and figures follow from its
+# configuration alone, so no rule is a checkpoint.
+
+PACKS = {f"{name}-{options.size}px": name for name, options in STUDY.datasets.items()}
+TIERS = [tier.name for tier in STUDY.list_tiers()]
+RUNS = STUDY.list_runs()
+
+RESULTS = f"results/{STUDY.study}"
+WORK = f"results/state/{STUDY.study}"
+LOGS, BENCHMARKS = f"results/logs/{STUDY.study}", f"results/benchmarks/{STUDY.study}"
+DATA_LOGS, DATA_BENCHMARKS = "results/logs/data/{pack}", "results/benchmarks/data/{pack}"
+
+IMAGES = "results/data/{pack}/images.h5"
+REFERENCE = "results/data/{pack}/reference.h5"
+SIMILARITY = "results/data/{pack}/similarity/{label}/{kind}.csv"
+DATA_SPECTRUM = "results/data/{pack}/spectra/{label}/{spectrum}.h5"
+RESOLVED = f"{RESULTS}/config.yaml"
+MANIFEST, INDICES = f"{RESULTS}/tiers/{{tier}}.json", f"{RESULTS}/tiers/{{tier}}.npz"
+COMPLEXITY = f"{RESULTS}/complexity/{{tier}}.csv"
+RUN = f"{RESULTS}/runs/{{tier}}/{{recipe}}/seed{{seed}}"
+SPECTRA = f"{RUN}/spectra/{{instance}}.h5"
+FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
+
+FIGURE_NAMES = [name for name in FIGURES if name not in PER_TIER] + [
+    f"{name}-{tier}" for name in PER_TIER for tier in TIERS
+]
+FIGURE_FILES = expand(FIGURE, figure=FIGURE_NAMES, format=["svg", "png", "csv"])
+RUN_FILES = [
+    f"{RUN.format(tier=run.tier, recipe=run.recipe, seed=run.seed)}/{name}"
+    for run in RUNS
+    for name in ("checkpoints.safetensors", "history.csv", "class_history.csv", "run.json")
+]
+SPECTRA_FILES = [
+    SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
+    for run in RUNS
+    for instance in STUDY.measures
+]
+
+
+def pack_of(tier):
+    """Name of the packed data set that a tier is made from."""
+    name = STUDY.dataset_of(tier)
+    return f"{name}-{STUDY.datasets[name].size}px"
+
+
+def family_of(tier):
+    """The settings of a tier's family."""
+    return STUDY.tiers[STUDY.tier(tier).family]
+
+
+def tier_inputs(wildcards):
+    """What a tier is chosen from: images; a class similarity or another tier where its family asks for one."""
+    needed = {"images": IMAGES.format(pack=pack_of(wildcards.tier))}
+    similarity = STUDY.similarity_of(STUDY.tier(wildcards.tier).family)
+    if similarity:
+        label, kind = similarity
+        needed["similarity"] = SIMILARITY.format(pack=pack_of(wildcards.tier), label=label, kind=kind)
+    if family_of(wildcards.tier).kind == "control":
+        needed["of_manifest"] = MANIFEST.format(tier=family_of(wildcards.tier).of)
+        needed["of_indices"] = INDICES.format(tier=family_of(wildcards.tier).of)
+    return needed
+
+
+def tier_arguments(wildcards, input):
+    """The arguments for those inputs that not every tier has."""
+    given = {name: input.get(name) for name in ("similarity", "of_manifest", "of_indices")}
+    return [word for name, path in given.items() if path for word in (f"--{name.replace('_', '-')}", path)]
+
+
+def figure_parts(name):
+    """Split a figure's name into its kind and, for figures of one tier, the tier."""
+    for kind in PER_TIER:
+        if name.startswith(f"{kind}-"):
+            return kind, name.removeprefix(f"{kind}-")
+    return name, None
+
+
+DATA_SPECTRA = sorted(
+    {
+        DATA_SPECTRUM.format(pack=pack_of(tier), label=STUDY.labels_of(tier), spectrum=spectrum)
+        for tier in TIERS
+        for spectrum in ("psd", "adcs")
+    }
+)
+
+
+wildcard_constraints:
+    pack="|".join(map(re.escape, PACKS)),
+    label="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    kind="hierarchy|feature|spectral",
+    tier="|".join(map(re.escape, TIERS)),
+    recipe="|".join(map(re.escape, STUDY.recipes)),
+    instance="|".join(map(re.escape, STUDY.measures)),
+    seed="[0-9]+",
+    figure="|".join(map(re.escape, FIGURE_NAMES)),

@@ -1,0 +1,97 @@
+# From all runs of a study to the tables that answer its question.
+# Requires: every run, every measure, every tier's complexity.
+# Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, claims.csv}.
+import yaml
+
+
+localrules:
+    study_file,
+
+
+rule study_file:
+    """Write down the study with every default, as the programs after it read it."""
+    output:
+        study=RESOLVED,
+    log:
+        f"{LOGS}/study_file.log",
+    benchmark:
+        f"{BENCHMARKS}/study_file.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=5,
+    params:
+        text=yaml.safe_dump(
+            STUDY.model_dump(mode="json", exclude={"data_root"}),
+            sort_keys=False,
+            allow_unicode=True,
+            width=120,
+        ),
+    message:
+        "write down the study"
+    shell:
+        "{{ printf %s {params.text:q} > {output.study:q}.partial && mv {output.study:q}.partial {output.study:q}; }} 2> {log:q}"
+
+
+rule gather:
+    """Gather every run's priority, complexity, learning curve and profile into four tables."""
+    input:
+        study=RESOLVED,
+        manifests=expand(MANIFEST, tier=TIERS),
+        complexity=expand(COMPLEXITY, tier=TIERS),
+        runs=RUN_FILES,
+        spectra=SPECTRA_FILES,
+    output:
+        priority=f"{RESULTS}/priority.csv",
+        complexity=f"{RESULTS}/complexity.csv",
+        learning=f"{RESULTS}/learning.csv",
+        profiles=f"{RESULTS}/profiles.h5",
+    log:
+        f"{LOGS}/gather.log",
+    benchmark:
+        f"{BENCHMARKS}/gather.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=CODE["gather"],
+    message:
+        "gather the results of {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/gather.py" --study {input.study:q} --results results --priority {output.priority:q}'
+        " --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
+        " --log {log:q} --expect-code {params.code}"
+
+
+rule correlate:
+    """Correlate priority with complexity, and check the study's claims."""
+    input:
+        study=RESOLVED,
+        priority=rules.gather.output.priority,
+        complexity=rules.gather.output.complexity,
+    output:
+        correlations=f"{RESULTS}/correlations.csv",
+        claims=f"{RESULTS}/claims.csv",
+    log:
+        f"{LOGS}/correlate.log",
+    benchmark:
+        f"{BENCHMARKS}/correlate.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=CODE["correlate"],
+    message:
+        "correlate priority with complexity in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --complexity {input.complexity:q}'
+        " --study {input.study:q} --correlations {output.correlations:q} --claims {output.claims:q}"
+        " --log {log:q} --expect-code {params.code}"

@@ -1,0 +1,43 @@
+# One training per tier, recipe and seed.
+# Requires: images.h5 and the tier.
+# Makes: results/<study>/runs/<tier>/<recipe>/seed<k>/{checkpoints.safetensors, history.csv, class_history.csv, run.json}.
+# Resumable state lies in results/state/<study>/…, which no rule declares, so that Snakemake never deletes it.
+
+
+rule train:
+    """Train a model on one task, keeping its weights along the way; goes on where it was stopped."""
+    input:
+        images=lambda wc: IMAGES.format(pack=pack_of(wc.tier)),
+        manifest=MANIFEST,
+        indices=INDICES,
+    output:
+        checkpoints=f"{RUN}/checkpoints.safetensors",
+        history=f"{RUN}/history.csv",
+        class_history=f"{RUN}/class_history.csv",
+        run=f"{RUN}/run.json",
+    log:
+        f"{LOGS}/runs/{{tier}}/{{recipe}}/seed{{seed}}/train.log",
+    benchmark:
+        f"{BENCHMARKS}/runs/{{tier}}/{{recipe}}/seed{{seed}}/train.tsv"
+    conda:
+        "../../environment.yml"
+    threads: lambda wc: STUDY.recipes[wc.recipe].threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=lambda wc: STUDY.recipes[wc.recipe].time_limit_minutes,
+    params:
+        # Threads and time limit change no result, so they stay out of what Snakemake compares.
+        options=lambda wc: canonical(
+            STUDY.recipes[wc.recipe].model_dump(mode="json", exclude={"threads", "time_limit_minutes"})
+        ),
+        work=f"{WORK}/{{tier}}/{{recipe}}/seed{{seed}}",
+        code=CODE["train"],
+    message:
+        "train {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
+    shell:
+        'python "$PROGRAMS/train.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
+        " --recipe {wildcards.recipe:q} --options {params.options:q} --seed {wildcards.seed} --work {params.work:q}"
+        " --checkpoints {output.checkpoints:q} --history {output.history:q} --class-history {output.class_history:q}"
+        " --run {output.run:q} --threads {threads} --time-limit-minutes {resources.runtime}"
+        " --lock-wait-minutes {resources.runtime} --log {log:q} --expect-code {params.code}"

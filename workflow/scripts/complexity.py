@@ -1,0 +1,91 @@
+"""Measure how complex one tier is, without any trained model (METHODS 7).
+
+Memory: 8 bytes per training image for each reference component and each ring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from spectral_priority import complexity
+from spectral_priority.config.statistics import Complexity
+from spectral_priority.data.images import PackedImages
+from spectral_priority.data.manifest import read_manifest
+from spectral_priority.data.reference import load_reference, project
+from spectral_priority.data.spectra import radial_shares
+from spectral_priority.errors import InputError
+from spectral_priority.fingerprint import expect_code
+from spectral_priority.program import parser, run
+from spectral_priority.similarity import read_similarity
+from spectral_priority.similarity.points import blocks, shares
+from spectral_priority.store.tables import write_csv
+from spectral_priority.tiers.refusals import check_data
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Work out every measure and write the table."""
+    expect_code("complexity", arguments.expect_code)
+    try:
+        options = Complexity.model_validate_json(arguments.options)
+    except ValidationError as error:
+        raise InputError("--options", " ".join(str(error).split())) from None
+    images, tier = PackedImages(arguments.images), read_manifest(arguments.manifest, arguments.indices)
+    check_data(images, tier)
+    reference = load_reference(arguments.reference)
+    index, label = tier.index["train"], tier.label["train"]
+
+    features, share = [], []
+    for part in blocks(images.pixels, index):  # every image is read once
+        pixels = images.pixels[index[part]]
+        features.append(project(pixels, reference))
+        share.append(shares(radial_shares(pixels)))
+    features, share = np.concatenate(features), np.concatenate(share)
+    sample = np.random.default_rng(options.seed).permutation(len(index))[: options.images]
+
+    names = images.classes[tier.facts["label"]]
+    number = {name: position for position, name in enumerate(names)}
+    groups = [[number[member] for member in entry["members"]] for entry in tier.facts["classes"]]
+    estimates = {
+        "classes": complexity.classes(tier),
+        "log2_classes": complexity.log2_classes(tier),
+        "label_entropy": complexity.label_entropy(label),
+        "fisher_ratio": complexity.fisher_ratio(features, label),
+        "n3": complexity.n3(features[sample], label[sample]),
+        "psd_slope": complexity.psd_slope(share, images.size),
+        "psd_centroid": complexity.psd_centroid(share),
+    }
+    for kind, file in (
+        ("hierarchy", arguments.hierarchy_similarity),
+        ("spectral", arguments.spectral_similarity),
+    ):
+        measure = f"{kind}_similarity"
+        estimates[measure] = complexity.class_similarity(measure, read_similarity(file, names), groups)
+    write_csv(arguments.output, complexity.table(tier, estimates))
+    logging.info("complexity of %s written to %s", tier.facts["tier"], arguments.output)
+
+
+def arguments() -> argparse.Namespace:
+    """Command line."""
+    made = parser(__doc__)
+    made.add_argument("--images", type=Path, required=True, help="images.h5 of the data set")
+    made.add_argument("--reference", type=Path, required=True, help="reference.h5 of the data set")
+    made.add_argument(
+        "--hierarchy-similarity", type=Path, required=True, help="hierarchy.csv of the tier's label"
+    )
+    made.add_argument(
+        "--spectral-similarity", type=Path, required=True, help="spectral.csv of the tier's label"
+    )
+    made.add_argument("--manifest", type=Path, required=True, help="manifest of the tier")
+    made.add_argument("--indices", type=Path, required=True, help="indices of the tier")
+    made.add_argument("--options", default="{}", metavar="JSON", help="complexity section of the study")
+    made.add_argument("--output", type=Path, required=True, help="CSV to write")
+    return made.parse_args()
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,47 @@
+"""Correlate the priority of a study's tiers with their complexity, and judge the study's claims."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from spectral_priority.config import load_study
+from spectral_priority.fingerprint import expect_code
+from spectral_priority.program import parser, run
+from spectral_priority.statistics.claims import evaluate
+from spectral_priority.statistics.correlation import correlate
+from spectral_priority.statistics.hypotheses import with_hypotheses
+from spectral_priority.statistics.tables import read_complexity, read_priority, with_words
+from spectral_priority.store.tables import write_csv
+
+
+def arguments() -> argparse.Namespace:
+    """Command line."""
+    options = parser(__doc__)
+    options.add_argument("--priority", type=Path, required=True, help="priority.csv of the study")
+    options.add_argument("--complexity", type=Path, required=True, help="complexity.csv of the study")
+    options.add_argument("--study", type=Path, required=True, help="resolved study file")
+    options.add_argument("--correlations", type=Path, required=True, help="CSV to write")
+    options.add_argument("--claims", type=Path, required=True, help="CSV to write")
+    return options.parse_args()
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Read the two tables, correlate, judge, write."""
+    expect_code("correlate", arguments.expect_code)
+    study = load_study(arguments.study)
+    priority = read_priority(arguments.priority)
+    table = correlate(priority, read_complexity(arguments.complexity), study.statistics)
+    table = with_hypotheses(table, study)
+    write_csv(arguments.correlations, table)
+    claims = evaluate(study, priority)
+    write_csv(arguments.claims, with_words(claims, "held"))
+    for row in table[table["hypothesis"].str.startswith("primary")].itertuples():
+        logging.info("%s: slope %s %s; %s", row.hypothesis, row.slope, row.unit, row.note or "")
+    for row in claims.itertuples():
+        logging.info("claim %s: %s (%s)", "held" if row.held else "failed", row.claim, row.detail)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,142 @@
+"""Take one measure at every checkpoint of a training.
+
+A measure with the same options, run, images and code that was finished before is published again, without a model. A
+killed one goes on where it was. Both lie in the work folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+from pathlib import Path
+
+from spectral_priority.data.images import PackedImages
+from spectral_priority.data.manifest import read_manifest
+from spectral_priority.errors import InputError
+from spectral_priority.fingerprint import expect_code, options_fingerprint
+from spectral_priority.measures.registry import load_measure, measure_module, measure_options
+from spectral_priority.program import parser, run
+from spectral_priority.store.atomic import read_json
+from spectral_priority.store.finished import Finished
+
+RESULT = "measure.h5"
+WITHOUT_EFFECT = {"batch_size", "threads"}
+"""Options that no result depends on."""
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    made = parser(__doc__)
+    made.add_argument("--images", type=Path, required=True, help="packed images (images.h5)")
+    made.add_argument("--manifest", type=Path, required=True, help="the tier (<tier>.json)")
+    made.add_argument("--indices", type=Path, required=True, help="the tier's images (<tier>.npz)")
+    made.add_argument("--checkpoints", type=Path, required=True, help="the run's checkpoints.safetensors")
+    made.add_argument("--run", type=Path, required=True, help="the run's run.json")
+    made.add_argument("--instance", required=True, help="name of the instance, for messages and provenance")
+    made.add_argument("--options", required=True, help="the measure and its options, as JSON")
+    made.add_argument("--work", type=Path, required=True, help="folder for what makes the measure resumable")
+    made.add_argument("--output", type=Path, required=True, help="the result (.h5) to write")
+    made.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    made.add_argument("--threads", type=int, help="CPU threads (default: the option's)")
+    return made.parse_args()
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Publish the finished result again, or measure what is not measured yet and publish that."""
+    settings = json.loads(arguments.options)
+    name = settings.get("measure", arguments.instance)
+    code = expect_code("measure", arguments.expect_code, roots=[measure_module(name)])
+    options = measure_options(name, {"measure": name, **settings})
+    packed = PackedImages(arguments.images)
+    manifest = read_manifest(arguments.manifest, arguments.indices)
+    training = read_json(arguments.run)
+    check_belongs(training, "manifest_sha256", manifest.sha256, arguments)
+    check_belongs(training, "data_sha256", packed.content_sha256, arguments)
+    identity = {
+        "options": options.model_dump(mode="json", exclude=WITHOUT_EFFECT),
+        "run_fingerprint": training["fingerprint"],
+        "manifest_sha256": manifest.sha256,
+        "data_sha256": packed.content_sha256,
+        "code": code,
+    }
+    fingerprint = options_fingerprint(identity)
+    finished, parts = Finished(arguments.work, fingerprint), arguments.work / "checkpoints"
+    if finished.is_whole():
+        logging.info("%s: published again, nothing had changed", arguments.instance)
+    else:
+        from spectral_priority.store.netcdf import write_dataset  # imports xarray, which takes a second
+
+        swept, made_by = measure_run(
+            arguments, name, options, packed, manifest, training, identity, parts / fingerprint
+        )
+        kind = f"measure:{name}"
+        finished.keep(lambda folder: write_dataset(folder / RESULT, swept, kind, made_by))
+        shutil.rmtree(parts)
+    finished.publish(RESULT, arguments.output)
+
+
+def measure_run(arguments, name, options, packed, manifest, training, identity, parts_folder):
+    """Measure every checkpoint; return the result and where it comes from."""
+    import torch  # here, for publishing again needs none of it
+
+    from spectral_priority.config.recipe import Recipe
+    from spectral_priority.measures.over_training import with_half_times
+    from spectral_priority.measures.probe import read_probe
+    from spectral_priority.measures.sweep import sweep
+    from spectral_priority.models import build_model
+    from spectral_priority.store.provenance import provenance
+    from spectral_priority.training.checkpoints import open_checkpoints
+
+    torch.set_num_threads(arguments.threads or options.threads)
+    cuda = torch.cuda.is_available()
+    if arguments.device == "cuda" and not cuda:
+        raise InputError("--device", "found cuda, but there is no CUDA device", "auto or cpu")
+    device = "cuda" if cuda and arguments.device != "cpu" else "cpu"
+    checkpoints = open_checkpoints(arguments.checkpoints)
+    check_belongs(training, "fingerprint", checkpoints.fingerprint, arguments)
+    recipe = Recipe.model_validate(training["options"])
+    model = build_model(recipe, manifest.number_of_classes, packed.channels, packed.size).to(device)
+    swept = sweep(
+        load_measure(name),
+        model,
+        checkpoints,
+        read_probe(packed, manifest, options.batch_norm_images),
+        options,
+        parts_folder=parts_folder,
+        kind=f"measure:{name}",
+        steps_per_epoch=training["steps_per_epoch"],
+        label=f"measure {training['tier']}/{training['recipe']}/seed{training['seed']} {arguments.instance}",
+    )
+    if "share" in swept:
+        swept = with_half_times(swept)
+    made_by = provenance(
+        **identity,
+        instance=arguments.instance,
+        tier=training["tier"],
+        recipe=training["recipe"],
+        seed=training["seed"],
+        device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
+    )
+    return swept, made_by
+
+
+def check_belongs(training: dict, field: str, found: str, arguments: argparse.Namespace) -> None:
+    """Refuse a run.json that was made for other checkpoints, another tier or other images."""
+    if training.get(field) != found:
+        given = {
+            "fingerprint": arguments.checkpoints,
+            "manifest_sha256": arguments.manifest,
+            "data_sha256": arguments.images,
+        }[field]
+        raise InputError(
+            f"{arguments.run}: {field}",
+            f"found {training.get(field)!r}, but {given} has {found!r}",
+            "files of one training",
+            "delete the run's folder; the train rule makes it again",
+        )
+
+
+if __name__ == "__main__":
+    run(main, arguments())
