@@ -62,6 +62,17 @@ def test_every_figure_makes_three_files_and_the_same_bytes_when_redrawn(name, ta
     assert (tmp_path / "first.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_noise_of_the_layout_solver_does_not_reach_the_files(tables, tmp_path):
+    for noise in (0.0, 1e-12):
+        figure, data = draw("correlations", tables)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for axes in figure.axes:
+            axes.set_position([side + noise for side in axes.get_position(original=True).bounds])
+        save(figure, data, *(tmp_path / f"{noise}.{kind}" for kind in ("svg", "png", "csv")))
+    assert (tmp_path / "0.0.svg").read_bytes() == (tmp_path / "1e-12.svg").read_bytes()
+
+
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("study", ["tables", "small"])
 def test_no_text_is_smaller_than_7_pt_or_cut_off(name, study, request):

@@ -27,9 +27,22 @@ def save(figure: Figure, data: pd.DataFrame, svg: str | Path, png: str | Path, c
     svg, png, csv : path
         Files to make.
     """
+    _settle(figure)
     title = getattr(figure, "title_text", "")
     with atomic(svg) as path:
         figure.savefig(path, format="svg", dpi=300, metadata={"Date": None, "Creator": None, "Title": title})
     with atomic(png) as path:
         figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Title": title})
     write_csv(csv, data)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once, for all files, its axes on a grid of a millionth of the figure.
+
+    The layout's solver leaves noise in the last digits of positions, and the names of clip paths in an SVG are hashes
+    of all digits.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(side, 6) for side in axes.get_position(original=True).bounds])
