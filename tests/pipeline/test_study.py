@@ -31,7 +31,13 @@ def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(fini
             "mini/complexity.csv",
             "mini/learning.csv",
         ),
-        *("mini/profiles.h5", "mini/correlations.csv", "mini/claims.csv", "mini/report.html"),
+        *(
+            "mini/profiles.h5",
+            "mini/correlations.csv",
+            "mini/contrasts.csv",
+            "mini/claims.csv",
+            "mini/report.html",
+        ),
         *("mini/figures/profiles.svg", "mini/figures/profiles.png", "mini/figures/profiles.csv"),
         *(
             "mini/figures/heatmap-labels-shape-d0.svg",

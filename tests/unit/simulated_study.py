@@ -16,9 +16,10 @@ import yaml
 
 from spectral_priority.config import parse_study
 from spectral_priority.statistics.claims import evaluate
+from spectral_priority.statistics.contrasts import contrasts
 from spectral_priority.statistics.correlation import correlate
 from spectral_priority.statistics.hypotheses import with_hypotheses
-from spectral_priority.statistics.tables import read_complexity, read_priority, with_words
+from spectral_priority.statistics.tables import read_complexity, read_learning, read_priority, with_words
 from spectral_priority.store.netcdf import write_dataset
 from spectral_priority.store.provenance import provenance
 
@@ -29,10 +30,21 @@ UNITS = {"log2_classes": "bit", "label_entropy": "nat"}
 MEASURES = ("classes", "log2_classes", "label_entropy", "hierarchy_similarity", "psd_slope", "n3")
 
 
+RECIPES = {"base": {"steps": 600}, "wide": {"steps": 600, "width": 64}}
+
+
 def document(
-    families=FAMILIES, groups=(2, 4, 8, 16), draws=2, seeds=2, question=QUESTION, held=True, name="simulated"
+    families=FAMILIES,
+    groups=(2, 4, 8, 16),
+    draws=2,
+    seeds=2,
+    question=QUESTION,
+    held=True,
+    name="simulated",
+    recipes=RECIPES,
+    trained_with=None,
 ):
-    """A study file as a mapping."""
+    """A study file as a mapping; `trained_with`: family → the recipes that its tiers are trained with."""
     known = {
         "labels": {"kind": "labels", "dataset": "shapes", "labels": ["shape", "ring", "orientation"]},
         "regroup": {
@@ -49,9 +61,11 @@ def document(
         "study": name,
         "question": question,
         "datasets": {"shapes": {"source": {"kind": "shapes-textures"}, "size": 32}},
-        "tiers": {family: known[family] for family in families},
+        "tiers": {
+            family: {**known[family], "recipes": (trained_with or {}).get(family)} for family in families
+        },
         "seeds": seeds,
-        "recipes": {"base": {"steps": 600}, "wide": {"steps": 600, "width": 64}},
+        "recipes": recipes,
         "measures": {"gradient": {}, "gradient-margin": {"measure": "gradient", "objective": "margin"}},
         "statistics": {"permutations": 99},
         "claims": [
@@ -88,7 +102,7 @@ def simulate(folder: Path, slope: float = 1.0, reached: bool = True, **options) 
         end = {"shape": 4.0, "ring": 8.0, "orientation": 11.0, "near": 10.0, "mid": 8.5, "far": 7.5}.get(
             of.level, 7 + slope * facts["log2_classes"]
         ) + random.normal(0, 0.15)
-        for recipe in study.recipes:
+        for recipe in study.recipes_of(tier.family):
             for seed in range(study.tiers[tier.family].seeds or study.seeds):
                 learnt = 1 / (1 + np.exp(-1.6 * (np.log1p(STEPS) - 4.2 - 0.2 * facts["log2_classes"])))
                 learnt = learnt - learnt[0]
@@ -106,7 +120,7 @@ def simulate(folder: Path, slope: float = 1.0, reached: bool = True, **options) 
                     priority += _readings(study, tier, family, recipe, seed, instance, rings, shares, loss)
     paths = {
         name: folder / f"{name}.csv"
-        for name in ("priority", "complexity", "learning", "correlations", "claims")
+        for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims")
     }
     paths |= {"study": folder / "config.yaml", "profiles": folder / "profiles.h5"}
     priority, complexity = pd.DataFrame(priority), pd.DataFrame(complexity)
@@ -119,6 +133,7 @@ def simulate(folder: Path, slope: float = 1.0, reached: bool = True, **options) 
     priority, complexity = read_priority(paths["priority"]), read_complexity(paths["complexity"])
     table = with_hypotheses(correlate(priority, complexity, study.statistics), study)
     table.to_csv(paths["correlations"], index=False)
+    contrasts(study, priority, read_learning(paths["learning"])).to_csv(paths["contrasts"], index=False)
     with_words(evaluate(study, priority), "held").to_csv(paths["claims"], index=False)
     _profiles(paths["profiles"], profiles, rings)
     return {**paths, "results": folder}

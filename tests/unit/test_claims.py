@@ -6,6 +6,7 @@ import pytest
 from known_tables import runs_of, study
 from scipy import stats
 
+from spectral_priority.errors import InputError
 from spectral_priority.statistics.claims import NotEvaluable, estimate, evaluate
 
 SEPARATED = {
@@ -117,6 +118,89 @@ def test_a_claim_reads_its_own_recipe_reading_and_fraction():
         for tier, value in {"regroup-2-d0": 9.0, "regroup-16-d0": 5.0}.items()
     ]
     assert judged(SEPARATED, *right, *wrong).held
+
+
+RECIPES = {"recipes": {"base": {}, "wide": {"width": 64}, "deep": {"model": "resnet18"}}}
+BETWEEN = {
+    "kind": "separated",
+    "text": "A wide network reads two groups from higher frequencies than a deep one",
+    "lower": "regroup-2",
+    "lower_recipe": "deep",
+    "higher": "regroup-2",
+    "higher_recipe": "wide",
+    "reading": "matched-loss",
+}
+
+
+def judged_between(claim, *tables, learning=None):
+    return evaluate(study(claims=[claim], **RECIPES), pd.concat(tables, ignore_index=True), learning).iloc[0]
+
+
+def test_a_claim_may_compare_two_recipes_on_the_same_tier():
+    deep = runs_of("regroup-2-d0", [5.0, 5.1, 5.0], recipe="deep")
+    wide = runs_of("regroup-2-d0", [9.0, 9.1, 9.0], recipe="wide")
+    base = runs_of("regroup-2-d0", [1.0, 99.0, 50.0])
+    claim = judged_between(BETWEEN, deep, wide, base)
+    assert claim.held
+    assert "regroup-2 with deep 5.033" in claim.detail and "regroup-2 with wide 9.033" in claim.detail
+    assert not judged_between({**BETWEEN, "lower_recipe": "wide", "higher_recipe": "deep"}, deep, wide).held
+
+
+def test_a_side_without_a_recipe_of_its_own_has_the_claims():
+    runs = [
+        runs_of("regroup-2-d0", [value] * 3, recipe=recipe)
+        for recipe, value in {"base": 5.0, "deep": 7.0, "wide": 9.0}.items()
+    ]
+    first = {name: value for name, value in BETWEEN.items() if name != "lower_recipe"}
+    assert judged_between(first, *runs).found == pytest.approx(4.0), "the study's first"
+    assert judged_between({**first, "recipe": "deep"}, *runs).found == pytest.approx(2.0)
+
+
+def test_a_claim_may_be_about_how_well_runs_learned():
+    learning = pd.DataFrame(
+        [
+            ("regroup-2-d0", recipe, seed, step, 1.0, validation + 0.01 * seed)
+            for recipe, validation in (("deep", 0.9), ("wide", 0.6))
+            for seed in (0, 1, 2)
+            for step in (0, 100)
+        ],
+        columns=["tier", "recipe", "seed", "step", "fixed_train_accuracy", "validation_accuracy"],
+    )
+    claim = judged_between(
+        {**BETWEEN, "scalar": "gap", "reading": "last"}, runs_of("regroup-2-d0", [5.0]), learning=learning
+    )
+    assert claim.held
+    assert claim.detail.startswith("gap: regroup-2 with deep 0.09 ")
+    assert "regroup-2 with wide 0.39 " in claim.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"higher_recipe": "brode"},
+            "claims[0].higher_recipe: found 'brode', but the recipes are: base, wide, deep",
+        ),
+        (
+            {"lower_recipe": "wide"},
+            "claims[0]: lower and higher are the same tiers with the same recipe",
+        ),
+        (
+            {"lower": "similar"},
+            "claims[0]: similar is to be read with the recipe 'deep', but tiers.similar is trained with: base",
+        ),
+        (
+            {"scalar": "gap"},
+            "reading: found 'matched-loss', but gap has only the reading last",
+        ),
+    ],
+)
+def test_a_claim_that_no_run_can_answer_is_refused_before_the_first_run(changes, message):
+    tiers = study().model_dump(mode="json")["tiers"]
+    tiers["similar"]["recipes"] = ["base"]
+    with pytest.raises(InputError) as error:
+        study(tiers=tiers, claims=[{**BETWEEN, **changes}], **RECIPES)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

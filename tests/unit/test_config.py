@@ -59,6 +59,23 @@ def test_a_resolved_study_means_the_same_as_its_file(path):
     assert parse_study(resolved) == loaded
 
 
+@pytest.mark.parametrize(("name", "runs"), [("interventions", 48), ("transfer", 42)])
+def test_the_studies_of_recipes_list_every_run_once(name, runs):
+    listed = load_study(CONFIG / "studies" / f"{name}.yaml").list_runs()
+    assert len(listed) == len(set(listed)) == runs
+
+
+def test_a_recipe_may_say_only_in_what_it_differs_from_another(tmp_path):
+    recipes = "recipes:\n  base: &base {steps: 10, width: 8}\n  longer: {<<: *base, steps: 20}\n"
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL + recipes)
+    found = load_study(path).recipes
+    assert (found["base"].steps, found["longer"].steps, found["longer"].width) == (10, 20, 8)
+    path.write_text(SMALL + recipes + "  wide: {<<: *base, width: 16, width: 32}\n")
+    with pytest.raises(InputError, match="the key 'width' is given twice"):
+        load_study(path)
+
+
 def test_tiers_are_called_family_level_draw_and_a_full_regrouping_has_one_draw():
     names = [tier.name for tier in study().list_tiers()]
     assert names == [

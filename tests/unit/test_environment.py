@@ -62,13 +62,10 @@ def test_conda_environment_names_the_direct_dependencies_at_the_locked_versions(
 
 
 def test_everything_the_library_imports_is_a_direct_dependency():
-    names = {"yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn"}
+    names = {"yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
     files = [*(PROJECT / "src").rglob("*.py"), *(PROJECT / "workflow/scripts").glob("*.py")]
-    imported = set()
-    for file in files:
-        imported |= set(
-            re.findall(r"^\s*(?:import|from)\s+([A-Za-z_][A-Za-z0-9_]*)", file.read_text(), re.MULTILINE)
-        )
+    pattern = re.compile(r"^\s*(?:import (?=\w)|from (?=\w[\w.]* import ))([A-Za-z_]\w*)", re.MULTILINE)
+    imported = {name for file in files for name in pattern.findall(file.read_text())}
     import sys
 
     third = imported - set(sys.stdlib_module_names) - {"spectral_priority", "__future__"}

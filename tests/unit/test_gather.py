@@ -306,7 +306,7 @@ def test_both_programs_run_one_after_the_other_without_torch(results):
     study.write_text(yaml.safe_dump(DOCUMENT))
     made = {
         name: results / f"{name}.csv"
-        for name in ("priority", "complexity", "learning", "correlations", "claims")
+        for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims")
     }
     tables = [part for name in ("priority", "complexity") for part in (f"--{name}", made[name])]
     ended = program(
@@ -322,8 +322,12 @@ def test_both_programs_run_one_after_the_other_without_torch(results):
         "--study",
         study,
         *tables,
+        "--learning",
+        made["learning"],
         "--correlations",
         made["correlations"],
+        "--contrasts",
+        made["contrasts"],
         "--claims",
         made["claims"],
     )
@@ -335,6 +339,7 @@ def test_both_programs_run_one_after_the_other_without_torch(results):
     assert primary["slope"] == pytest.approx(2.0)  # from 2 to 4 in one doubling
     unreached = correlations[(correlations["hypothesis"] == "robustness") & (correlations["fraction"] == 0.3)]
     assert unreached["note"].str.startswith("no matched result: 4 of 4 runs never reach the level").all()
+    assert pd.read_csv(made["contrasts"]).empty, "one recipe: a header and nothing else"
     claims = pd.read_csv(made["claims"])
     assert claims["held"].tolist() == [True]
     assert claims["found"][0] == pytest.approx(

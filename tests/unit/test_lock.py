@@ -137,6 +137,46 @@ def test_the_heartbeat_keeps_a_lock_young_and_notices_its_loss(tmp_path, monkeyp
     assert (tmp_path / "lock").exists()  # another's lock is not released
 
 
+def test_a_lock_that_another_took_while_this_process_slept_is_noticed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT", 1e6)  # no heartbeat since it woke up
+    with Lock(tmp_path) as held:
+        leave_lock(tmp_path, host="node17")
+        held.check()
+        held._looked -= 3e6  # it slept for weeks
+        with pytest.raises(InputError, match=r"was taken over by process .* on node17"):
+            held.check()
+
+
+def test_a_lock_that_was_removed_stops_its_holder(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.02)
+    with Lock(tmp_path) as held:
+        held.path.unlink()
+        wait_until(lambda: held._lost)
+        with pytest.raises(InputError, match="lock: was removed"):
+            held.check()
+
+
+def test_a_hiccup_of_the_disk_loses_no_lock(tmp_path):
+    with Lock(tmp_path) as held:
+        hidden = tmp_path / "hidden"
+        held.path.rename(hidden)
+        held.path.mkdir()  # reading it is an error, but it is there
+        held._look()
+        held.path.rmdir()
+        hidden.rename(held.path)
+        held._look()
+        held.check()
+    assert not held.path.exists()
+
+
+def test_takers_leave_nothing_but_the_guard(tmp_path):
+    leave_lock(tmp_path, pid=dead_process())
+    for _ in range(3):
+        with Lock(tmp_path), pytest.raises(InputError), Lock(tmp_path):
+            pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["lock.guard"]
+
+
 def test_a_start_can_wait_for_the_holder(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "RETRY", 0.02)
     leave_lock(tmp_path, host="node17")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.errors import InputError
-from spectral_priority.models import Normalise, build_model, has_batch_norm, recalibrated
+from spectral_priority.models import Normalise, build_model, has_batch_norm, load_weights, recalibrated
+from spectral_priority.models.heads import head_name
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +23,83 @@ def test_normalisation_is_the_first_layer_and_fixed():
     model = build_model(Recipe(width=4), 3, 3, 16)
     first = model[0]
     assert isinstance(first, Normalise)
-    assert not list(first.parameters())
-    assert torch.equal(first(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([-2.0, 0.0, 2.0]))
+    assert not list(first.state_dict(keep_vars=True)) and not list(first.parameters())
+    pixels = torch.tensor([0.0, 0.5, 1.0]).expand(1, 3, 1, 3)
+    assert torch.equal(first(pixels), torch.tensor([-2.0, 0.0, 2.0]).expand(1, 3, 1, 3))
+
+
+def test_imagenet_normalisation_is_that_of_torchvisions_weights():
+    from torchvision.models import ResNet18_Weights
+
+    preset = ResNet18_Weights.DEFAULT.transforms()
+    pixels = torch.rand(2, 3, 4, 4)
+    expected = (pixels - torch.tensor(preset.mean)[:, None, None]) / torch.tensor(preset.std)[:, None, None]
+    assert torch.allclose(Normalise("imagenet", 3)(pixels), expected)
+
+
+def test_imagenet_normalisation_of_grey_images_is_that_of_the_three_channels_on_average():
+    colour, grey = Normalise("imagenet", 3), Normalise("imagenet", 1)
+    assert grey.mean.item() == pytest.approx(colour.mean.mean().item(), abs=1e-6)
+    assert grey.deviation.item() == pytest.approx(colour.deviation.mean().item(), abs=1e-6)
+
+
+def test_a_recipes_normalisation_is_the_first_layer_of_its_model():
+    first = build_model(Recipe(width=4, normalisation="imagenet"), 2, 1, 8)[0]
+    assert torch.allclose(first(torch.full((1, 1, 8, 8), 0.449)), torch.zeros(1, 1, 8, 8))
+
+
+def test_an_embedder_gives_minus_the_squared_distance_to_each_class_mean():
+    model = build_model(Recipe(width=4, objective="triplet", embedding=5), 3, 1, 8).eval()
+    assert torch.equal(model.state_dict()["class_means"], torch.zeros(3, 5))
+    model.class_means.normal_()
+    pixels = torch.rand(2, 1, 8, 8)
+    embedded, means = model.embed(pixels).detach().double().numpy(), model.class_means.double().numpy()
+    assert embedded.shape == (2, 5)
+    expected = [[-sum((e - mean) ** 2) for mean in means] for e in embedded]
+    assert model(pixels).detach().numpy() == pytest.approx(np.array(expected), rel=1e-5)
+
+
+FAMILIES = [
+    *(
+        ("alexnet", 64),
+        ("convnext_tiny", 32),
+        ("densenet121", 32),
+        ("efficientnet_b0", 32),
+        ("googlenet", 32),
+    ),
+    *(
+        ("inception_v3", 75),
+        ("maxvit_t", 224),
+        ("mnasnet0_5", 32),
+        ("mobilenet_v2", 32),
+        ("mobilenet_v3_small", 32),
+    ),
+    *(("regnet_x_400mf", 32), ("regnet_y_400mf", 32), ("resnext50_32x4d", 32), ("shufflenet_v2_x0_5", 32)),
+    *(("squeezenet1_0", 32), ("swin_t", 32), ("swin_v2_t", 32), ("vgg11", 32)),
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("name", "size"), FAMILIES)
+def test_every_family_of_torchvision_gets_the_channels_and_a_head_of_the_classes(name, size, channels):
+    model = build_model(Recipe(model=name), 5, channels, size)
+    head = model.get_submodule(head_name(model))
+    assert len(head.weight) == 5
+    first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    assert first.in_channels == channels
+
+
+def test_weights_from_a_file_of_tensors_fit_mnasnet_too_whose_own_loading_asks_for_more():
+    model, other = (build_model(Recipe(model="mnasnet0_5"), 5, 3, 32).eval() for _ in range(2))
+    load_weights(model, dict(other.state_dict()))
+    pixels = torch.rand(1, 3, 32, 32)
+    assert torch.equal(model(pixels), other(pixels))
+
+
+def test_weights_of_another_model_are_not_loaded():
+    model, other = (build_model(Recipe(width=width), 2, 1, 8) for width in (4, 5))
+    with pytest.raises(ValueError, match="another model's"):
+        load_weights(model, other.state_dict())
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -3,6 +3,7 @@
 import errno
 import json
 import tempfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from made_images import encoded, noise, two_splits, write_folder, write_tar, wri
 from PIL import Image
 
 from spectral_priority.config.datasets import Dataset
+from spectral_priority.data import image_files, packed_file
 from spectral_priority.data.image_files import ordered
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
-from spectral_priority.data.packed_file import content_sha256, read_content_sha256
+from spectral_priority.data.packed_file import content_sha256, sha256_of
 from spectral_priority.data.sources import open_source
 from spectral_priority.errors import InputError
 
@@ -91,14 +93,25 @@ def test_the_fingerprint_covers_pixels_and_labels(tmp_path):
     for number, content in enumerate((files, changed, moved)):
         write_zip(tmp_path / f"{number}.zip", content)
         _, images = packed(tmp_path, folder(f"{number}.zip"), name=str(number))
-        assert read_content_sha256(images.path) == images.content_sha256
         hashes.add(images.content_sha256)
     assert len(hashes) == 3
-    content = {"blocks": [noise(1)[None]], "split": np.zeros(1), "labels": {"class": [0]}, "source": ["a"]}
-    kept = content_sha256(**content, classes={"class": ["ant", "bee"]})
-    for change in ({"labels": {"class": [1]}}, {"split": np.ones(1)}, {"source": ["b"]}):
-        assert content_sha256(**{**content, **change}, classes={"class": ["ant", "bee"]}) != kept
-    assert content_sha256(**content, classes={"class": ["ant", "wasp"]}) != kept
+    content = {
+        "pixels_sha256": np.frombuffer(sha256_of(noise(1)), np.uint8),
+        "split": np.zeros(1),
+        "labels": {"class": [0]},
+        "source": ["a"],
+        "classes": {"class": ["ant", "bee"]},
+    }
+    kept = content_sha256(**content)
+    for change in (
+        {"pixels_sha256": np.frombuffer(sha256_of(noise(2)), np.uint8)},
+        {"labels": {"class": [1]}},
+        {"split": np.ones(1)},
+        {"source": ["b"]},
+        {"classes": {"class": ["ant", "wasp"]}},
+    ):
+        assert content_sha256(**{**content, **change}) != kept
+    assert sha256_of(noise(1)) != sha256_of(noise(1).reshape(8, 32, 3))
 
 
 def test_few_files_are_read_ahead_of_the_decoder():
@@ -107,6 +120,30 @@ def test_few_files_are_read_ahead_of_the_decoder():
     for done, result in enumerate(results):
         assert result == -done
         assert len(taken) <= done + 7
+
+
+def test_large_files_are_decoded_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(image_files, "GROUP_BYTES", 1000)
+    sizes = [10] * 70 + [400] * 5 + [5000, 10]
+    groups = list(image_files._groups(((str(i), bytes(size)) for i, size in enumerate(sizes)), 32))
+    assert [len(group) for group in groups] == [32, 32, 9, 3, 1]
+    assert [int(key) for group in groups for key, _ in group] == list(range(77))
+
+
+@pytest.mark.parametrize("form", ["pixels", "encoded"])
+def test_memory_grows_by_names_and_numbers_only(tmp_path, monkeypatch, form):
+    monkeypatch.setattr(packed_file, "BLOCK_BYTES", 1 << 17)
+    monkeypatch.setattr(image_files, "GROUP", 8)
+    content = encoded(noise(0, 64), "BMP")
+    peaks = {}
+    for count in (10, 150, 450):  # the first one imports all there is
+        files = {f"train/ant/{number}.bmp": content for number in range(count)}
+        write_folder(tmp_path / str(count), files)
+        tracemalloc.start()
+        packed(tmp_path, folder(str(count), held_out_split=None), size=64, pack=form, name=f"{count}")
+        peaks[count] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[450] - peaks[150] < 300 * 1000  # an image has 12,288 bytes
 
 
 def tiny_files(form):
@@ -236,10 +273,7 @@ class FullDisk:
     def __init__(self, file):
         self.file, self.writes = file, 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
+    def close(self):
         self.file.close()
 
     def write(self, content):
@@ -254,6 +288,21 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **options: FullDisk(real(**options)))
     write_zip(tmp_path / "a.zip", two_splits(train=60))
     refused(tmp_path, folder("a.zip"), "images.h5: the disk is full")
+
+
+@pytest.mark.parametrize("form", ["pixels", "encoded"])
+def test_a_file_that_reads_back_different_never_gets_its_name(tmp_path, monkeypatch, form):
+    real = packed_file._records
+
+    def other(file):
+        for number, record in enumerate(real(file)):
+            yield np.where(number == 7, record ^ 1, record)
+
+    monkeypatch.setattr(packed_file, "_records", other)
+    write_zip(tmp_path / "a.zip", two_splits())
+    with pytest.raises(OSError, match="reads back different from what was written"):
+        packed(tmp_path, folder("a.zip"), pack=form)
+    assert list((tmp_path / "out-packed").iterdir()) == []
 
 
 def test_the_temporary_file_has_no_name(tmp_path):

@@ -9,13 +9,13 @@ from simulated_study import QUESTION, simulate
 
 from spectral_priority.config import load_study
 from spectral_priority.errors import InputError
-from spectral_priority.figures import FIGURES, PER_TIER
+from spectral_priority.figures import FIGURES, figures_of
 from spectral_priority.figures.save import save
 from spectral_priority.figures.tables import read_tables
 from spectral_priority.report.answer import answer
 from spectral_priority.report.page import build_page
 
-TABLES = ("priority", "complexity", "learning", "correlations", "claims")
+TABLES = ("priority", "complexity", "learning", "correlations", "contrasts", "claims")
 
 
 def tables_of(paths, **more):
@@ -25,10 +25,9 @@ def tables_of(paths, **more):
 def page_of(folder, **options):
     paths = simulate(folder, **options)
     tables = tables_of(paths, profiles=paths["profiles"])
-    for name, module in FIGURES.items():
-        if name not in PER_TIER:
-            figure, data = import_module(f"spectral_priority.{module}").draw(tables)
-            save(figure, data, *(folder / "figures" / f"{name}.{kind}" for kind in ("svg", "png", "csv")))
+    for name in figures_of(tables.study):
+        figure, data = import_module(f"spectral_priority.{FIGURES[name]}").draw(tables)
+        save(figure, data, *(folder / "figures" / f"{name}.{kind}" for kind in ("svg", "png", "csv")))
     return build_page(tables_of(paths), paths["results"], folder / "figures")
 
 
@@ -102,7 +101,7 @@ def test_links_lead_to_sections_and_ids_are_unique(page):
 
 def test_every_figure_has_its_finding_as_alternative_text(page):
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(images) == len(FIGURES) - len(PER_TIER)
+    assert len(images) == 6
     assert all(
         "centroid" in image["alt"] or "runs" in image["alt"] or "ρ" in image["alt"] for image in images
     )
@@ -135,6 +134,16 @@ def test_the_answer_follows_the_numbers(tmp_path):
     assert "could have detected" in unclear.text
     falling.correlations.loc[row, ["lower", "upper", "p_adjusted"]] = [-1.0, -0.2, 0.2]
     assert answer(falling)[0].verdict == "unclear", "significant before correction only"
+
+
+def test_a_study_of_several_recipes_says_what_each_changes_and_another_has_no_such_section(page, tmp_path):
+    assert "What the recipes change" in Elements(page).text
+    assert re.search(
+        r"labels, shape: compared with base, the centroid changes [^.]* with wide", Elements(page).text
+    )
+    alone = page_of(tmp_path, families=("labels",), seeds=1, recipes={"base": {"steps": 600}})
+    assert "What the recipes change" not in alone
+    assert "figure-contrasts" not in alone
 
 
 def test_a_power_weighted_centroid_of_the_other_sign_is_flagged(tmp_path):

@@ -31,8 +31,8 @@ def test_importing_the_package_imports_no_numerics():
     assert imported_by("import spectral_priority") == set()
 
 
-@pytest.mark.parametrize("program", ["pack", "reference", "similarity", "spectra", "tier", "complexity", "gather",
-                                     "correlate", "figure", "report"])  # fmt: skip
+@pytest.mark.parametrize("program", ["pack", "reference", "similarity", "spectra", "artefact_spectrum", "tier",
+                                     "complexity", "gather", "align", "correlate", "figure", "report"])  # fmt: skip
 def test_programs_that_need_no_torch_never_name_it(program):
     """Also not in a function of a module that they use."""
     from test_fingerprint import modules_of

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import xarray as xr
 
 from spectral_priority.errors import InputError
 from spectral_priority.store import atomic as atomic_module
-from spectral_priority.store.atomic import atomic, read_json, write_json, write_text
+from spectral_priority.store.atomic import atomic, read_json, remove_partials, write_json, write_text
 from spectral_priority.store.checksum import file_sha256
 from spectral_priority.store.finished import Finished
 from spectral_priority.store.netcdf import read_dataset, read_provenance, write_dataset
@@ -72,6 +73,33 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"a\.json: the disk is full"):
         write_json(target, {"new": True})
     assert read_json(target) == {"old": True} and names(tmp_path) == ["a.json"]
+
+
+def test_a_file_beyond_the_limit_of_its_user_is_said_and_leaves_the_old_one(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    write_text(tmp_path / "a.txt", "old")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"a\.txt: would become larger than"):
+            write_text(tmp_path / "a.txt", "new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+def test_who_alone_may_write_a_file_removes_what_writers_of_any_machine_left(tmp_path):
+    for name in (".a.txt.another-host.17.x.partial", ".b.txt.another-host.17.x.partial", "a.txt"):
+        (tmp_path / name).write_text("half")
+    remove_partials(tmp_path / "a.txt")
+    assert names(tmp_path) == [".b.txt.another-host.17.x.partial", "a.txt"]
+
+
+def test_what_a_kill_left_of_an_unfinished_result_goes_with_the_next_finished_one(tmp_path):
+    left = tmp_path / "finished" / "0123.partial"
+    left.mkdir(parents=True)
+    finished = Finished(tmp_path, "4567")
+    finished.keep(lambda folder: write_text(folder / "r.txt", "result"))
+    assert names(tmp_path / "finished") == ["4567"]
 
 
 def test_a_disk_that_is_really_full_is_said_also_by_hdf5():

@@ -22,6 +22,7 @@ from spectral_priority.measures.probe import read_probe
 from spectral_priority.models import build_model
 from spectral_priority.store.atomic import read_json, write_json
 from spectral_priority.store.netcdf import read_dataset, read_provenance
+from spectral_priority.training.batches import batch_norm_batches
 from spectral_priority.training.checkpoints import write_checkpoints
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "workflow" / "scripts" / "measure.py"))
@@ -62,7 +63,7 @@ def run(tmp_path):
         tmp_path / "run.json",
         {
             "tier": "count-3-d0", "recipe": "base", "seed": 1, "options": RECIPE.model_dump(mode="json"),
-            "fingerprint": "f" * 16, "steps_per_epoch": 5, "data_sha256": "c" * 64,
+            "fingerprint": "f" * 16, "steps_per_epoch": 5, "checkpoint_steps": STEPS, "data_sha256": "c" * 64,
             "manifest_sha256": read_json(tmp_path / "t.json")["manifest_sha256"],
         },
     )  # fmt: skip
@@ -108,7 +109,7 @@ def test_checkpoints_are_the_first_dimension_and_carry_step_and_epoch(run):
 def test_each_checkpoint_is_measured_with_its_own_weights_and_fresh_statistics(run):
     SCRIPT["main"](run)
     found = read_dataset(run.output, "measure:gradient")
-    probe = read_probe(PackedImages(run.images), read_manifest(run.manifest, run.indices), 20)
+    probe = read_probe(PackedImages(run.images), read_manifest(run.manifest, run.indices), RECIPE, 20)
     torch.manual_seed(10)
     model = build_model(RECIPE, 3, 3, 16)
     fresh = gradient.measure(model, probe, gradient.Gradient(batch_norm_images=20))
@@ -195,13 +196,15 @@ def test_faults_of_the_command_are_named(run):
         SCRIPT["main"](run)
 
 
-def test_training_images_of_the_probe_are_a_seeded_sample(run):
+def test_training_images_of_the_probe_are_those_that_the_training_recomputes_its_statistics_from(run):
     packed, manifest = PackedImages(run.images), read_manifest(run.manifest, run.indices)
-    few, more = read_probe(packed, manifest, 8), read_probe(packed, manifest, 16)
-    assert len(few.training) == 8 and len(read_probe(packed, manifest, 1024).training) == 30
-    rows = {image.tobytes() for image in more.training}
-    assert all(image.tobytes() in rows for image in few.training)
-    np.testing.assert_array_equal(few.images, packed.pixels[35:])
+    probe = read_probe(packed, manifest, RECIPE, 8)
+    theirs = torch.cat(list(batch_norm_batches(packed, manifest.index["train"], 8, "cpu")))
+    np.testing.assert_array_equal(probe.training / np.float32(255), theirs.permute(0, 2, 3, 1))
+    assert len(read_probe(packed, manifest, RECIPE, 1024).training) == 30
+    np.testing.assert_array_equal(probe.images, packed.pixels[35:])
+    few = read_probe(packed, manifest, Recipe(images=6, batch_size=6), 1024).training
+    assert len(few) == 6, "a recipe of fewer images has seen no others"
 
 
 def test_half_of_a_change_is_timed_on_a_logarithmic_clock():

@@ -21,7 +21,7 @@ from spectral_priority.fingerprint import SCRIPTS, SOURCE, _file, _imports, _syn
 from spectral_priority.models import build_model, recalibrated
 from spectral_priority.store.finished import Finished
 from spectral_priority.training.augmentation import flip_crop
-from spectral_priority.training.batches import BATCH_NORM, EVALUATION, batch_norm_batches, training_sample
+from spectral_priority.training.batches import BATCH_NORM, EVALUATION, batch_norm_batches, fixed_sample
 from spectral_priority.training.checkpoints import open_checkpoints
 from spectral_priority.training.evaluation import evaluate
 from spectral_priority.training.finished import CHECKPOINTS, OUTPUTS, publish_run
@@ -79,13 +79,12 @@ def test_flip_crop_mirrors_half_of_the_images_and_shifts_them_with_zeros_behind(
     assert len({one.tobytes() for one in result}) == 18
 
 
-def test_samples_of_training_images_are_fixed_and_independent(data):
-    manifest = make_task(data).manifest
-    sample = training_sample(manifest, 30, EVALUATION)
+def test_samples_of_training_images_are_fixed_and_independent():
+    sample = fixed_sample(90, 30, EVALUATION)
     assert len(set(sample)) == 30
-    assert np.array_equal(sample, training_sample(manifest, 30, EVALUATION))
-    assert not np.array_equal(sample, training_sample(manifest, 30, BATCH_NORM))
-    assert np.array_equal(training_sample(manifest, 1000, EVALUATION), np.arange(90))
+    assert np.array_equal(sample, fixed_sample(90, 30, EVALUATION))
+    assert not np.array_equal(sample, fixed_sample(90, 30, BATCH_NORM))
+    assert np.array_equal(fixed_sample(90, 1000, EVALUATION), np.arange(90))
 
 
 # How it changes the weights
@@ -214,7 +213,7 @@ def test_history_says_what_the_checkpoints_score(data, finished):
     row = history.iloc[-1]
     model = build_model(task.recipe, 3, 1, 8)
     model.load_state_dict(checkpoints.load(40))
-    model = recalibrated(model, batch_norm_batches(task.images, task.manifest, 20, "cpu"))
+    model = recalibrated(model, batch_norm_batches(task.images, task.manifest.index["train"], 20, "cpu"))
 
     def scores(part, chosen):
         index = task.manifest.index[part][chosen]
@@ -225,7 +224,7 @@ def test_history_says_what_the_checkpoints_score(data, finished):
         loss = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(label)), label]
         return loss.mean(), logits.argmax(1), label
 
-    loss, predicted, label = scores("train", training_sample(task.manifest, 30, EVALUATION))
+    loss, predicted, label = scores("train", fixed_sample(90, 30, EVALUATION))
     assert math.isclose(row.fixed_train_loss, loss, rel_tol=1e-5)
     assert row.fixed_train_accuracy == (predicted == label).mean()
     assert math.isclose(row.loss_fraction, loss / np.log(3), rel_tol=1e-5)

@@ -58,6 +58,7 @@ def write_data(folder: Path, train: int = 90, seed: int = 0) -> None:
     }
     facts = {
         "tier": "count-3-d0",
+        "seed": 0,
         "number_of_classes": classes,
         "classes": [{"name": name, "title": "", "members": [name]} for name in ("one", "two", "three")],
         "data_sha256": f"pixels-{train}-{seed}",
@@ -94,9 +95,9 @@ def train_in_process(task: Task, work: Path, device: str = "cpu", **more) -> Pat
     return finished.folder
 
 
-def start(folder: Path, out: Path, *more: str, **options) -> subprocess.Popen:
+def start(folder: Path, out: Path, *more: str, python=(sys.executable,), **options) -> subprocess.Popen:
     """Start the program on the data in a folder; its work folder is out/work."""
-    command = [sys.executable, PROGRAM, "--images", folder / "images.h5", "--manifest", folder / "tier.json"]
+    command = [*python, PROGRAM, "--images", folder / "images.h5", "--manifest", folder / "tier.json"]
     command += ["--indices", folder / "tier.npz", "--recipe", "base", "--seed", "3", "--work", out / "work"]
     command += ["--options", json.dumps({**OPTIONS, **options}), "--device", "cpu", *more]
     for name, file in zip(("checkpoints", "history", "class-history", "run"), OUTPUTS, strict=True):

@@ -11,9 +11,10 @@ from snakemake.settings.types import ExecMode
 PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "src"))
 
-from spectral_priority.config import canonical, choose_study, load_study
+from spectral_priority.config import Run, canonical, choose_study, load_study
+from spectral_priority.config.sources import source_of
 from spectral_priority.errors import InputError
-from spectral_priority.figures import FIGURES, PER_TIER
+from spectral_priority.figures import FIGURES, OF_ARTEFACTS, PER_TIER, figures_of
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.stale_locks import clear_after_dead
@@ -50,8 +51,17 @@ if workflow.exec_mode == ExecMode.DEFAULT:
             **{
                 program: code_fingerprint(program)
                 for program in (
-                    *("pack", "reference", "similarity", "spectra", "tier", "complexity", "train"),
-                    *("gather", "correlate", "report"),
+                    *(
+                        "pack",
+                        "reference",
+                        "similarity",
+                        "spectra",
+                        "artefact_spectrum",
+                        "tier",
+                        "complexity",
+                        "train",
+                    ),
+                    *("gather", "correlate", "align", "report"),
                 )
             },
             **{

@@ -43,7 +43,7 @@ rule reference:
         f"{DATA_BENCHMARKS}/reference.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: lambda wc: decoders(wc.pack)
     resources:
         mem_mb=8000,
         runtime=120,
@@ -53,7 +53,7 @@ rule reference:
     message:
         "reference space of {wildcards.pack}"
     shell:
-        'python "$PROGRAMS/reference.py" --images {input.images:q} --options {params.options:q}'
+        'python "$PROGRAMS/reference.py" --images {input.images:q} --options {params.options:q} --threads {threads}'
         " --output {output.reference:q} --log {log:q} --expect-code {params.code}"
 
 
@@ -70,7 +70,7 @@ rule similarity:
         f"{DATA_BENCHMARKS}/similarity/{{label}}/{{kind}}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: lambda wc: decoders(wc.pack)
     resources:
         mem_mb=4000,
         runtime=120,
@@ -80,7 +80,8 @@ rule similarity:
         "{wildcards.kind} similarity of {wildcards.pack}, label {wildcards.label}"
     shell:
         'python "$PROGRAMS/similarity.py" --images {input.images:q} --label {wildcards.label:q} --kind {wildcards.kind}'
-        " --reference {input.reference:q} --output {output.table:q} --log {log:q} --expect-code {params.code}"
+        " --reference {input.reference:q} --threads {threads} --output {output.table:q} --log {log:q}"
+        " --expect-code {params.code}"
 
 
 rule spectra:
@@ -96,7 +97,7 @@ rule spectra:
         f"{DATA_BENCHMARKS}/spectra/{{label}}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: lambda wc: decoders(wc.pack)
     resources:
         mem_mb=4000,
         runtime=240,
@@ -106,4 +107,29 @@ rule spectra:
         "spectra of {wildcards.pack}, label {wildcards.label}"
     shell:
         'python "$PROGRAMS/spectra.py" --images {input.images:q} --label {wildcards.label:q} --psd {output.psd:q}'
-        " --adcs {output.adcs:q} --log {log:q} --expect-code {params.code}"
+        " --adcs {output.adcs:q} --threads {threads} --log {log:q} --expect-code {params.code}"
+
+
+rule artefact_spectrum:
+    """Where in frequency a planted artefact changes the images."""
+    input:
+        images=IMAGES,
+    output:
+        spectrum=DATA_SPECTRUM.replace("{spectrum}", "artefact"),
+    log:
+        f"{DATA_LOGS}/spectra/{{label}}/artefact.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/spectra/{{label}}/artefact.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=CODE["artefact_spectrum"],
+    message:
+        "artefact spectrum of {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/artefact_spectrum.py" --images {input.images:q} --output {output.spectrum:q} --log {log:q}'
+        " --expect-code {params.code}"

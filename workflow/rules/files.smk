@@ -21,9 +21,7 @@ RUN = f"{RESULTS}/runs/{{tier}}/{{recipe}}/seed{{seed}}"
 SPECTRA = f"{RUN}/spectra/{{instance}}.h5"
 FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
 
-FIGURE_NAMES = [name for name in FIGURES if name not in PER_TIER] + [
-    f"{name}-{tier}" for name in PER_TIER for tier in TIERS
-]
+FIGURE_NAMES = figures_of(STUDY) + [f"{name}-{tier}" for name in PER_TIER for tier in TIERS]
 FIGURE_FILES = expand(FIGURE, figure=FIGURE_NAMES, format=["svg", "png", "csv"])
 RUN_FILES = [
     f"{RUN.format(tier=run.tier, recipe=run.recipe, seed=run.seed)}/{name}"
@@ -41,6 +39,11 @@ def pack_of(tier):
     """Name of the packed data set that a tier is made from."""
     name = STUDY.dataset_of(tier)
     return f"{name}-{STUDY.datasets[name].size}px"
+
+
+def decoders(pack):
+    """Threads of a job that goes through a data set's images: encoded ones are decoded, pixels are only mapped."""
+    return 4 if STUDY.datasets[PACKS[pack]].pack == "encoded" else 1
 
 
 def family_of(tier):
@@ -67,6 +70,50 @@ def tier_arguments(wildcards, input):
     return [word for name, path in given.items() if path for word in (f"--{name.replace('_', '-')}", path)]
 
 
+def source_file(wildcards, use, name):
+    """A file of the run that a run starts from (`init`) or learns from (`teacher`); none where it does neither."""
+    source = source_of(STUDY, Run(wildcards.tier, wildcards.recipe, int(wildcards.seed)), use)
+    if source is None:
+        return []
+    study, run = source
+    path = f"results/{study}/runs/{run.tier}/{run.recipe}/seed{run.seed}/{name}"
+    if study != STUDY.study and not Path(path).exists():
+        raise WorkflowError(
+            f"recipes.{wildcards.recipe}.{use} names a run of the study {study!r}, but there is no {path}. "
+            f"Make it first: snakemake --cores all --config study={study} {path} (--configfile for a file of your own)"
+        )
+    return path
+
+
+def source_arguments(wildcards, input):
+    """The arguments for the runs that a run starts from or learns from."""
+    given = {"--init": input.init, "--teacher": input.teacher}
+    return [word for name, path in given.items() if path for word in (name, path)]
+
+
+def measured_in_training(wildcards):
+    """The argument for the instances that a run measures while it trains."""
+    if not STUDY.recipes[wildcards.recipe].measure_during_training:
+        return []
+    instances = {
+        name: {
+            "options": options.model_dump(mode="json", exclude={"threads", "batch_size"}),
+            "code": CODE[f"measure {options.measure}"],
+        }
+        for name, options in STUDY.measures.items()
+    }
+    return ["--measures", canonical(instances)]
+
+
+def several_gpus(number):
+    """The command that starts a Python program: once for each GPU, where a training uses several."""
+    return (
+        "python"
+        if number == 1
+        else f"python -m torch.distributed.run --standalone --nproc-per-node={number} --"
+    )
+
+
 def figure_parts(name):
     """Split a figure's name into its kind and, for figures of one tier, the tier."""
     for kind in PER_TIER:
@@ -75,12 +122,37 @@ def figure_parts(name):
     return name, None
 
 
+ALIGNMENT = {
+    f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv"
+    for name in ("alignment", "alignment_summary", "alignment_profiles")
+    if STUDY.artefacts()
+}
+
+
+def alignment_of(name):
+    """The tables that a figure of planted artefacts needs, by argument; no other figure waits for them."""
+    return ALIGNMENT if name in OF_ARTEFACTS else {}
+
+
+def arguments_of(files):
+    """Files by argument, as words of a command."""
+    return [word for pair in files.items() for word in pair]
+
+
+ARTEFACT_SPECTRA = [
+    DATA_SPECTRUM.format(
+        pack=f"{name}-{STUDY.datasets[name].size}px",
+        label=STUDY.datasets[name].artefact.label,
+        spectrum="artefact",
+    )
+    for name in STUDY.artefacts()
+]
 DATA_SPECTRA = sorted(
     {
         DATA_SPECTRUM.format(pack=pack_of(tier), label=STUDY.labels_of(tier), spectrum=spectrum)
         for tier in TIERS
         for spectrum in ("psd", "adcs")
-    }
+    }.union(ARTEFACT_SPECTRA)
 )
 
 

@@ -1,6 +1,7 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
+# For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv.
 import yaml
 
 
@@ -69,13 +70,15 @@ rule gather:
 
 
 rule correlate:
-    """Correlate priority with complexity, and check the study's claims."""
+    """Correlate priority with complexity, compare the recipes, and check the study's claims."""
     input:
         study=RESOLVED,
         priority=rules.gather.output.priority,
         complexity=rules.gather.output.complexity,
+        learning=rules.gather.output.learning,
     output:
         correlations=f"{RESULTS}/correlations.csv",
+        contrasts=f"{RESULTS}/contrasts.csv",
         claims=f"{RESULTS}/claims.csv",
     log:
         f"{LOGS}/correlate.log",
@@ -93,5 +96,37 @@ rule correlate:
         "correlate priority with complexity in {STUDY.study}"
     shell:
         'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --complexity {input.complexity:q}'
-        " --study {input.study:q} --correlations {output.correlations:q} --claims {output.claims:q}"
+        " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
+        " --contrasts {output.contrasts:q} --claims {output.claims:q}"
         " --log {log:q} --expect-code {params.code}"
+
+
+rule align:
+    """Compare what runs respond to with the artefacts planted in their images, and with overfitting to these."""
+    input:
+        study=RESOLVED,
+        learning=rules.gather.output.learning,
+        profiles=rules.gather.output.profiles,
+        spectra=ARTEFACT_SPECTRA,
+    output:
+        alignment=f"{RESULTS}/alignment.csv",
+        summary=f"{RESULTS}/alignment_summary.csv",
+        compared=f"{RESULTS}/alignment_profiles.csv",
+    log:
+        f"{LOGS}/align.log",
+    benchmark:
+        f"{BENCHMARKS}/align.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=CODE["align"],
+    message:
+        "align profiles with artefacts in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/align.py" --study {input.study:q} --learning {input.learning:q} --profiles {input.profiles:q}'
+        " --spectra {input.spectra:q} --alignment {output.alignment:q} --summary {output.summary:q}"
+        " --compared {output.compared:q} --log {log:q} --expect-code {params.code}"

@@ -56,7 +56,7 @@ rule complexity:
         f"{BENCHMARKS}/complexity/{{tier}}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: lambda wc: decoders(pack_of(wc.tier))
     resources:
         mem_mb=8000,
         runtime=120,
@@ -69,4 +69,4 @@ rule complexity:
         'python "$PROGRAMS/complexity.py" --images {input.images:q} --reference {input.reference:q}'
         " --hierarchy-similarity {input.hierarchy:q} --spectral-similarity {input.spectral:q}"
         " --manifest {input.manifest:q} --indices {input.indices:q} --options {params.options:q}"
-        " --output {output.table:q} --log {log:q} --expect-code {params.code}"
+        " --threads {threads} --output {output.table:q} --log {log:q} --expect-code {params.code}"

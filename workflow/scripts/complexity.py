@@ -34,14 +34,15 @@ def main(arguments: argparse.Namespace) -> None:
         options = Complexity.model_validate_json(arguments.options)
     except ValidationError as error:
         raise InputError("--options", " ".join(str(error).split())) from None
-    images, tier = PackedImages(arguments.images), read_manifest(arguments.manifest, arguments.indices)
+    images = PackedImages(arguments.images, arguments.threads)
+    tier = read_manifest(arguments.manifest, arguments.indices)
     check_data(images, tier)
     reference = load_reference(arguments.reference)
     index, label = tier.index["train"], tier.label["train"]
 
     features, share = [], []
-    for part in blocks(images.pixels, index):  # every image is read once
-        pixels = images.pixels[index[part]]
+    for part in blocks(images, index):  # every image is read once
+        pixels = images.read(index[part])
         features.append(project(pixels, reference))
         share.append(shares(radial_shares(pixels)))
     features, share = np.concatenate(features), np.concatenate(share)
@@ -83,6 +84,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--manifest", type=Path, required=True, help="manifest of the tier")
     made.add_argument("--indices", type=Path, required=True, help="indices of the tier")
     made.add_argument("--options", default="{}", metavar="JSON", help="complexity section of the study")
+    made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--output", type=Path, required=True, help="CSV to write")
     return made.parse_args()
 

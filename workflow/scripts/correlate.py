@@ -1,4 +1,4 @@
-"""Correlate the priority of a study's tiers with their complexity, and judge the study's claims."""
+"""Correlate the priority of a study's tiers with their complexity, compare its recipes, and judge its claims."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from spectral_priority.config import load_study
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.statistics.claims import evaluate
+from spectral_priority.statistics.contrasts import contrasts
 from spectral_priority.statistics.correlation import correlate
 from spectral_priority.statistics.hypotheses import with_hypotheses
-from spectral_priority.statistics.tables import read_complexity, read_priority, with_words
+from spectral_priority.statistics.tables import read_complexity, read_learning, read_priority, with_words
 from spectral_priority.store.tables import write_csv
 
 
@@ -21,21 +22,24 @@ def arguments() -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument("--priority", type=Path, required=True, help="priority.csv of the study")
     options.add_argument("--complexity", type=Path, required=True, help="complexity.csv of the study")
+    options.add_argument("--learning", type=Path, required=True, help="learning.csv of the study")
     options.add_argument("--study", type=Path, required=True, help="resolved study file")
     options.add_argument("--correlations", type=Path, required=True, help="CSV to write")
+    options.add_argument("--contrasts", type=Path, required=True, help="CSV to write")
     options.add_argument("--claims", type=Path, required=True, help="CSV to write")
     return options.parse_args()
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Read the two tables, correlate, judge, write."""
+    """Read the tables, correlate, compare, judge, write."""
     expect_code("correlate", arguments.expect_code)
     study = load_study(arguments.study)
-    priority = read_priority(arguments.priority)
+    priority, learning = read_priority(arguments.priority), read_learning(arguments.learning)
     table = correlate(priority, read_complexity(arguments.complexity), study.statistics)
     table = with_hypotheses(table, study)
     write_csv(arguments.correlations, table)
-    claims = evaluate(study, priority)
+    write_csv(arguments.contrasts, contrasts(study, priority, learning))
+    claims = evaluate(study, priority, learning)
     write_csv(arguments.claims, with_words(claims, "held"))
     for row in table[table["hypothesis"].str.startswith("primary")].itertuples():
         logging.info("%s: slope %s %s; %s", row.hypothesis, row.slope, row.unit, row.note or "")

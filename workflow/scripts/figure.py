@@ -19,8 +19,21 @@ def arguments() -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument("--figure", required=True, choices=FIGURES, help="which figure")
     options.add_argument("--tier", help=f"tier, for {', '.join(PER_TIER)}")
-    for name in ("study", "priority", "complexity", "learning", "profiles", "correlations", "claims"):
+    for name in (
+        "study",
+        "priority",
+        "complexity",
+        "learning",
+        "profiles",
+        "correlations",
+        "contrasts",
+        "claims",
+    ):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} file")
+    for name in ("alignment", "alignment-summary", "alignment-profiles"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
+        )
     for name in ("svg", "png", "csv"):
         options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
     return options.parse_args()
@@ -41,7 +54,11 @@ def main(arguments: argparse.Namespace) -> None:
         learning=arguments.learning,
         profiles=arguments.profiles,
         correlations=arguments.correlations,
+        contrasts=arguments.contrasts,
         claims=arguments.claims,
+        alignment=arguments.alignment,
+        alignment_summary=arguments.alignment_summary,
+        alignment_profiles=arguments.alignment_profiles,
     )
     draw = import_module(f"spectral_priority.{module}").draw
     figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)

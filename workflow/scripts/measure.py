@@ -16,14 +16,13 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code, options_fingerprint
-from spectral_priority.measures.registry import load_measure, measure_module, measure_options
+from spectral_priority.measures.identity import PARTS, identity_of
+from spectral_priority.measures.registry import measure_module, measure_options
 from spectral_priority.program import parser, run
 from spectral_priority.store.atomic import read_json
 from spectral_priority.store.finished import Finished
 
 RESULT = "measure.h5"
-WITHOUT_EFFECT = {"batch_size", "threads"}
-"""Options that no result depends on."""
 
 
 def arguments() -> argparse.Namespace:
@@ -49,40 +48,33 @@ def main(arguments: argparse.Namespace) -> None:
     name = settings.get("measure", arguments.instance)
     code = expect_code("measure", arguments.expect_code, roots=[measure_module(name)])
     options = measure_options(name, {"measure": name, **settings})
-    packed = PackedImages(arguments.images)
+    packed = PackedImages(arguments.images, arguments.threads or options.threads)
     manifest = read_manifest(arguments.manifest, arguments.indices)
     training = read_json(arguments.run)
     check_belongs(training, "manifest_sha256", manifest.sha256, arguments)
     check_belongs(training, "data_sha256", packed.content_sha256, arguments)
-    identity = {
-        "options": options.model_dump(mode="json", exclude=WITHOUT_EFFECT),
-        "run_fingerprint": training["fingerprint"],
-        "manifest_sha256": manifest.sha256,
-        "data_sha256": packed.content_sha256,
-        "code": code,
-    }
+    identity = identity_of(options, training["fingerprint"], manifest.sha256, packed.content_sha256, code)
     fingerprint = options_fingerprint(identity)
-    finished, parts = Finished(arguments.work, fingerprint), arguments.work / "checkpoints"
+    finished = Finished(arguments.work, fingerprint)
     if finished.is_whole():
         logging.info("%s: published again, nothing had changed", arguments.instance)
     else:
         from spectral_priority.store.netcdf import write_dataset  # imports xarray, which takes a second
 
-        swept, made_by = measure_run(
-            arguments, name, options, packed, manifest, training, identity, parts / fingerprint
-        )
+        swept, made_by = measure_run(arguments, options, packed, manifest, training, identity)
         kind = f"measure:{name}"
         finished.keep(lambda folder: write_dataset(folder / RESULT, swept, kind, made_by))
-        shutil.rmtree(parts)
+        shutil.rmtree(arguments.work / PARTS)
     finished.publish(RESULT, arguments.output)
 
 
-def measure_run(arguments, name, options, packed, manifest, training, identity, parts_folder):
+def measure_run(arguments, options, packed, manifest, training, identity):
     """Measure every checkpoint; return the result and where it comes from."""
     import torch  # here, for publishing again needs none of it
 
     from spectral_priority.config.recipe import Recipe
     from spectral_priority.measures.over_training import with_half_times
+    from spectral_priority.measures.parts import Parts
     from spectral_priority.measures.probe import read_probe
     from spectral_priority.measures.sweep import sweep
     from spectral_priority.models import build_model
@@ -98,14 +90,12 @@ def measure_run(arguments, name, options, packed, manifest, training, identity, 
     check_belongs(training, "fingerprint", checkpoints.fingerprint, arguments)
     recipe = Recipe.model_validate(training["options"])
     model = build_model(recipe, manifest.number_of_classes, packed.channels, packed.size).to(device)
+    probe = read_probe(packed, manifest, recipe, options.batch_norm_images)
     swept = sweep(
-        load_measure(name),
+        Parts(arguments.work, identity, options, probe),
         model,
         checkpoints,
-        read_probe(packed, manifest, options.batch_norm_images),
-        options,
-        parts_folder=parts_folder,
-        kind=f"measure:{name}",
+        training["checkpoint_steps"],
         steps_per_epoch=training["steps_per_epoch"],
         label=f"measure {training['tier']}/{training['recipe']}/seed{training['seed']} {arguments.instance}",
     )

@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--dataset", required=True, help="name of the data set")
     made.add_argument("--options", required=True, help="the data set's section of the study, as JSON")
     made.add_argument("--data-root", type=Path, required=True, help="folder that its paths start from")
-    made.add_argument("--threads", type=int, default=1, help="threads that decode")
+    made.add_argument("--threads", type=int, default=1, help="threads that decode, beside the one that reads")
     made.add_argument("--images", type=Path, required=True, help="images.h5 to make")
     made.add_argument("--checksum", type=Path, required=True, help="images.h5.sha256 to make")
     made.add_argument("--report", type=Path, required=True, help="pack.json to make")
@@ -46,7 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
     try:
         with bar(f"pack {arguments.dataset}", source.total, "images") as shown:
             report = pack(
-                source, arguments.dataset, options, arguments.images, provenance(code=code), shown.update
+                source,
+                arguments.dataset,
+                options,
+                arguments.images,
+                provenance(code=code),
+                shown.update,
+                arguments.threads,
             )
     finally:
         for fault in source.unreadable:

@@ -22,6 +22,7 @@ def arguments() -> argparse.Namespace:
     made = parser(__doc__)
     made.add_argument("--images", type=Path, required=True, help="images.h5")
     made.add_argument("--options", required=True, help="complexity.reference of the study, as JSON")
+    made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--output", type=Path, required=True, help="reference.h5 to make")
     return made.parse_args()
 
@@ -30,9 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Fit and write the reference space."""
     code = expect_code("reference", arguments.expect_code)
     options = Reference.model_validate(json.loads(arguments.options))
-    images = PackedImages(arguments.images)
+    images = PackedImages(arguments.images, arguments.threads)
     chosen = np.random.default_rng(options.seed).permutation(len(images))[: options.images]
-    reference = fit_reference(images.pixels[np.sort(chosen)], options.components, options.seed)
+    with images.at_hand(np.sort(chosen), arguments.output.parent) as (pixels, index):
+        reference = fit_reference(pixels, options.components, options.seed, index)
     origin = provenance(code=code, options=options.model_dump(mode="json"), data_sha256=images.content_sha256)
     write_dataset(arguments.output, reference, KIND, origin)
 

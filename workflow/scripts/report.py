@@ -20,8 +20,12 @@ def arguments() -> argparse.Namespace:
         "--results", required=True, type=Path, help="the study's folder, with tiers/ and runs/"
     )
     options.add_argument("--figures-from", required=True, type=Path, help="folder of the figures' SVG files")
-    for name in ("priority", "complexity", "learning", "correlations", "claims"):
+    for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims"):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} table")
+    for name in ("alignment", "alignment-summary", "alignment-profiles"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
+        )
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
 
@@ -35,7 +39,11 @@ def main(arguments: argparse.Namespace) -> None:
         complexity=arguments.complexity,
         learning=arguments.learning,
         correlations=arguments.correlations,
+        contrasts=arguments.contrasts,
         claims=arguments.claims,
+        alignment=arguments.alignment,
+        alignment_summary=arguments.alignment_summary,
+        alignment_profiles=arguments.alignment_profiles,
     )
     page = build_page(tables, arguments.results, arguments.figures_from)
     write_text(arguments.output, page)

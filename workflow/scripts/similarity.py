@@ -26,7 +26,7 @@ from spectral_priority.similarity.points import shares
 def main(arguments: argparse.Namespace) -> None:
     """Work out the similarity and write it."""
     expect_code("similarity", arguments.expect_code)
-    images, column = PackedImages(arguments.images), arguments.label
+    images, column = PackedImages(arguments.images, arguments.threads), arguments.label
     images.check_column(column)
     names = images.classes[column]
     if arguments.kind == "hierarchy":
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         index = np.flatnonzero(images.split == TRAIN)
         label = images.labels(column)[index]
-        means = class_means(vectors_of(arguments), images.pixels, index, label, len(names))
+        means = class_means(vectors_of(arguments), images, index, label, len(names))
         for number in np.flatnonzero(np.isnan(means).any(axis=1)):
             logging.warning("class %s has no training image that counts: left empty", names[number])
         similarity = closeness(means if arguments.kind == "feature" else log_spectra(means))
@@ -60,6 +60,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--label", required=True, help="label column")
     made.add_argument("--kind", choices=("hierarchy", "feature", "spectral"), required=True)
     made.add_argument("--reference", type=Path, help="reference.h5, for --kind feature")
+    made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--output", type=Path, required=True, help="CSV to write")
     return made.parse_args()
 

@@ -22,6 +22,7 @@ def arguments() -> argparse.Namespace:
     made = parser(__doc__)
     made.add_argument("--images", type=Path, required=True, help="images.h5")
     made.add_argument("--label", required=True, help="label column whose classes are compared")
+    made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--psd", type=Path, required=True, help="psd.h5 to make")
     made.add_argument("--adcs", type=Path, required=True, help="adcs.h5 to make")
     return made.parse_args()
@@ -30,12 +31,12 @@ def arguments() -> argparse.Namespace:
 def main(arguments: argparse.Namespace) -> None:
     """Go through the training images once and write both files."""
     code = expect_code("spectra", arguments.expect_code)
-    images = PackedImages(arguments.images)
+    images = PackedImages(arguments.images, arguments.threads)
     labels = images.labels(arguments.label)
     train = np.flatnonzero(images.split == TRAIN)
     with bar(f"spectra {images.name}/{arguments.label}", len(train), "images") as shown:
         psd, adcs = class_spectra(
-            images.pixels, labels, images.classes[arguments.label], train, progress=shown.update
+            images, labels, images.classes[arguments.label], train, progress=shown.update
         )
     if psd.attrs["left_out"]:
         logging.warning("classes with fewer than two usable images left out: %s", psd.attrs["left_out"])

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import time
+from importlib import import_module
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,8 +25,12 @@ from spectral_priority.program import parser, run
 from spectral_priority.store.finished import Finished
 from spectral_priority.training.finished import CHECKPOINTS, CLASS_HISTORY, HISTORY, RUN, publish_run
 from spectral_priority.training.lock import Lock
+from spectral_priority.training.sources import find_source
 from spectral_priority.training.stopping import StopRequest
 from spectral_priority.training.task import Task
+from spectral_priority.training.work_folder import clear_after
+
+NO_MEASURES = "{}"
 
 
 def arguments() -> argparse.Namespace:
@@ -36,6 +42,19 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--recipe", required=True, help="name of the recipe")
     made.add_argument("--options", required=True, metavar="JSON", help="options of the recipe")
     made.add_argument("--seed", type=int, required=True, help="seed of the training")
+    made.add_argument(
+        "--init", type=Path, help="checkpoints.safetensors of the run that the recipe starts from"
+    )
+    made.add_argument(
+        "--teacher", type=Path, help="checkpoints.safetensors of its teacher, beside its run.json"
+    )
+    made.add_argument("--data-root", type=Path, help="folder that a file of weights to start from lies below")
+    made.add_argument(
+        "--measures",
+        default=NO_MEASURES,
+        metavar="JSON",
+        help="instances to measure at every checkpoint, whose weights are then not kept: name → options, code",
+    )
     made.add_argument(
         "--work", type=Path, required=True, help="folder of the resumable state and finished runs"
     )
@@ -65,9 +84,24 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     code = expect_code("train", arguments.expect_code)
     recipe = read_recipe(arguments.options)
-    images = PackedImages(arguments.images)
+    images = PackedImages(arguments.images, arguments.threads or recipe.threads)
     manifest = read_manifest(arguments.manifest, arguments.indices)
-    task = Task(images, manifest, arguments.recipe, recipe, arguments.seed)
+    init = find_source(recipe.init, "--init", arguments.init, arguments.data_root)
+    teacher = find_source(recipe.teacher, "--teacher", arguments.teacher, arguments.data_root)
+    measures = {}
+    if recipe.measure_during_training or arguments.measures != NO_MEASURES:
+        # By name: what a training learns doesn't depend on measures, so its code fingerprint is not to cover them.
+        in_training = import_module("spectral_priority.measures.in_training")
+        measures = in_training.read_instances(arguments.measures, recipe)
+    task = Task(images, manifest, arguments.recipe, recipe, arguments.seed, init, teacher, measures)
+    if int(os.environ.get("RANK", "0")) > 0:  # torchrun's first process does all but a part of each batch
+        from spectral_priority.training.run import follow_training
+
+        StopRequest(
+            arguments.time_limit_minutes or recipe.time_limit_minutes, started
+        )  # the first one decides
+        follow_training(task, arguments.device, arguments.threads or recipe.threads)
+        return
     targets = {
         CHECKPOINTS: arguments.checkpoints,
         HISTORY: arguments.history,
@@ -82,15 +116,25 @@ def main(arguments: argparse.Namespace) -> None:
             finished = Finished(arguments.work, task.fingerprint(code, device))
             if finished.is_whole():
                 publish_run(finished, targets, "again")
+                clear_after(arguments.work, finished.folder.name)
+                if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+                    from spectral_priority.training.run import dismiss_followers
+
+                    dismiss_followers(arguments.device)
                 logging.info("%s: published again, no step made", task.name)
                 return
 
         stop = StopRequest(arguments.time_limit_minutes or recipe.time_limit_minutes, started)
-        from spectral_priority.training.run import run_training  # imports torch, which takes seconds
+        from spectral_priority.training.loop import prepare_device  # imports torch, which takes seconds
+        from spectral_priority.training.run import run_training
 
         threads = arguments.threads or recipe.threads
         every = arguments.save_every_seconds
-        finished = run_training(task, code, lock, arguments.device, threads, stop, every)
+        hook = None
+        if measures:
+            device = prepare_device(arguments.device, threads).type
+            hook = in_training.measuring_hook(task, measures, task.fingerprint(code, device), arguments.work)
+        finished = run_training(task, code, lock, arguments.device, threads, stop, every, hook)
         publish_run(finished, targets, "trained")
 
 

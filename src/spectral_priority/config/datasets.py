@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Count, Fraction, Positive, Real, Section, Seed
+from .base import Count, Fraction, Name, Positive, Real, Section, Seed
 
 
 class ShapesTextures(Section):
@@ -73,6 +73,58 @@ class TinyImageNet(Section):
 Source = Annotated[ShapesTextures | ImageFolder | TinyImageNet, Field(discriminator="kind")]
 
 
+class Artefact(Section):
+    """A trace planted in some images, by which a class can be told without looking at the object (METHODS 10)."""
+
+    label: Name = "class"
+    """Label column of the class."""
+    of_class: str
+    """Class that the trace gives away."""
+    train: Fraction = 1.0
+    """Share of this class's training images that get it; no other training image does."""
+    held_out: Fraction = 0.0
+    """Share of this class's held-out images that get it."""
+    elsewhere: Fraction = 1.0
+    """Share of the other classes' held-out images that get it: by default the trace is reversed at test."""
+    seed: Seed = 0
+    """Seed of the choice of images and of noise."""
+
+
+class LowPass(Artefact):
+    """Blur: what lies above a frequency is gone."""
+
+    kind: Literal["low-pass"]
+    cutoff: Positive = 6.0
+    """Frequency in cycles/image at which a Gaussian filter halves the amplitude."""
+
+
+class PhotonNoise(Artefact):
+    """Shot noise of few photons."""
+
+    kind: Literal["photon-noise"]
+    photons: Positive = 50.0
+    """Mean number of photons of a white pixel."""
+
+
+class NonLocalMeans(Artefact):
+    """Denoising by non-local means (Buades et al. 2005): flat areas lose their texture."""
+
+    kind: Literal["non-local-means"]
+    strength: Positive = 0.1
+    """Filter strength h, in units of the pixel range."""
+
+
+class Tag(Artefact):
+    """A small bright square in a corner, as of a label burnt into the image."""
+
+    kind: Literal["tag"]
+    side: Fraction = 0.12
+    """Side of the square, in image sides."""
+
+
+PlantedArtefact = Annotated[LowPass | PhotonNoise | NonLocalMeans | Tag, Field(discriminator="kind")]
+
+
 class Dataset(Section):
     """A data set, packed once per name and size into results/data/<name>-<size>px/images.h5."""
 
@@ -82,7 +134,27 @@ class Dataset(Section):
     """Side of the square images in pixels; other sizes are resampled (centre crop, anti-aliased)."""
     color: Literal["rgb", "grey"] = "rgb"
     """Channels kept: rgb = 3, grey = 1."""
+    pack: Literal["pixels", "encoded"] = "pixels"
+    """`encoded` keeps the files' own bytes and decodes them when they are read, to the very same pixels: for sets whose
+    pixels would not fit on the disk. Not on a GPU, whose decoders give other pixels."""
+    artefact: PlantedArtefact | None = None
+    """A trace planted in some images; null: none."""
     max_pixels: Count = 50_000_000
     """Larger image files are refused (image bombs)."""
     max_unreadable: Fraction = 0.0
     """Share of unreadable files above which packing stops; they are listed in the pack report anyway."""
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return 3 if self.color == "rgb" else 1
+
+    @model_validator(mode="after")
+    def _encoded_files_stay_as_they_are(self):
+        if self.pack == "encoded" and self.source.kind == "shapes-textures":
+            raise ValueError("pack: the images of a generator have no files; choose pixels")
+        if self.pack == "encoded" and self.artefact:
+            raise ValueError(
+                "pack: an artefact changes pixels, and encoded files stay as they are; choose pixels"
+            )
+        return self

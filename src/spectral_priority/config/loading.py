@@ -17,21 +17,28 @@ from .study import Study
 CONFIG_KEYS = ("study", "data_root")
 """What `--config` may set."""
 
+MERGE = "tag:yaml.org,2002:merge"
+"""The key `<<` of YAML, by which a recipe says only in what it differs from another."""
+
 
 class _NoDuplicates(yaml.SafeLoader):
     """A safe loader that refuses a key given twice, which YAML would silently take the last of."""
 
 
 def _mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict:
-    mapping: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in mapping:
+    given: set[Any] = set()
+    for key_node, _ in node.value:
+        key = key_node.value if key_node.tag == MERGE else loader.construct_object(key_node, deep=True)
+        if key in given:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} is given twice", key_node.start_mark
             )
-        mapping[key] = loader.construct_object(value_node, deep=True)
-    return mapping
+        given.add(key)
+    loader.flatten_mapping(node)  # the keys of `<<: *another` come first, so that those given here win
+    return {
+        loader.construct_object(key, deep=True): loader.construct_object(value, deep=True)
+        for key, value in node.value
+    }
 
 
 _NoDuplicates.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Count, Fraction, Name, Real, Section, Seed
 
@@ -12,6 +12,9 @@ Scalar = Literal[
     "centroid", "power_centroid", "median_frequency", "low_share", "mid_share", "high_share",
     "slope", "entropy", "top_share",
 ]  # fmt: skip
+Learning = Literal["validation_accuracy", "fixed_train_accuracy", "gap"]
+"""How well a run learned, at its last checkpoint; `gap` is accuracy on fixed training images − on validation images."""
+LEARNING: tuple[str, ...] = get_args(Learning)
 Reading = Literal["last", "matched-loss", "mean"]
 
 
@@ -66,17 +69,27 @@ class Separated(Section):
     lower: Name
     """Tier, or the start of the names of several (`labels-shape`)."""
     higher: Name
-    """Tier, or the start of the names of several."""
-    scalar: Scalar = "centroid"
-    """Scalar compared."""
+    """Tier, or the start of the names of several; may be the same where the recipes differ."""
+    scalar: Scalar | Learning = "centroid"
+    """Scalar compared, of a profile or of learning."""
     instance: Name = "gradient"
-    """Instance of a measure."""
+    """Instance of a measure; scalars of learning have none."""
     recipe: Name | None = None
     """Recipe; null: the study's first."""
+    lower_recipe: Name | None = None
+    """Recipe of `lower`; null: `recipe`."""
+    higher_recipe: Name | None = None
+    """Recipe of `higher`; null: `recipe`."""
     reading: Reading = "last"
     """Reading over training."""
     margin: Real = 0.0
     """Smallest distance between the two intervals, in the scalar's unit."""
+
+    @model_validator(mode="after")
+    def _learning_is_read_at_the_end(self):
+        if self.scalar in LEARNING and self.reading != "last":
+            raise ValueError(f"reading: found {self.reading!r}, but {self.scalar} has only the reading last")
+        return self
 
 
 class Increasing(Section):

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
+from . import sources
 from .base import Count, Name, Section
 from .datasets import Dataset
 from .measures import MEASURES, MeasureOptions
@@ -88,6 +89,11 @@ class Study(Section):
             raise ValueError(f"study: {self.study!r} is a folder of the pipeline; choose another name")
         for key, family in self.tiers.items():
             field = f"tiers.{key}"
+            for recipe in family.recipes or ():
+                if recipe not in self.recipes:
+                    raise ValueError(
+                        f"{field}.recipes: found {recipe!r}, but the recipes are: {', '.join(self.recipes)}"
+                    )
             if isinstance(family, Control):
                 if family.of not in {tier.name for tier in self.list_tiers(controls=False)}:
                     known = ", ".join(tier.name for tier in self.list_tiers(controls=False))
@@ -104,22 +110,37 @@ class Study(Section):
         tiers = {tier.name for tier in self.list_tiers()}
         if len(tiers) < len(self.list_tiers()):
             raise ValueError("tiers: two tiers have the same name; a level is listed twice")
+        for fault in sources.faults(self):
+            raise ValueError(fault)
         for number, claim in enumerate(self.claims):
             field = f"claims[{number}]"
-            if claim.recipe is not None and claim.recipe not in self.recipes:
-                raise ValueError(
-                    f"{field}.recipe: found {claim.recipe!r}, but the recipes are: {', '.join(self.recipes)}"
-                )
+            for option in ("recipe", "lower_recipe", "higher_recipe"):
+                recipe = getattr(claim, option, None)
+                if recipe is not None and recipe not in self.recipes:
+                    raise ValueError(
+                        f"{field}.{option}: found {recipe!r}, but the recipes are: {', '.join(self.recipes)}"
+                    )
             if claim.instance not in self.measures:
                 raise ValueError(
                     f"{field}.instance: found {claim.instance!r}, "
                     f"but the instances are: {', '.join(self.measures)}"
                 )
-            for name in claim.tiers if claim.kind == "increasing" else (claim.lower, claim.higher):
-                if not any(tier == name or tier.startswith(name + "-") for tier in tiers):
+            for name, recipe in self.groups_of(claim):
+                group = [tier for tier in tiers if tier == name or tier.startswith(name + "-")]
+                if not group:
                     raise ValueError(
                         f"{field}: found {name!r}, but the tiers are: {', '.join(sorted(tiers))}"
                     )
+                for family in sorted({self.tier(tier).family for tier in group}):
+                    if recipe not in self.recipes_of(family):
+                        raise ValueError(
+                            f"{field}: {name} is to be read with the recipe {recipe!r}, but tiers.{family} is "
+                            f"trained with: {', '.join(self.recipes_of(family))}"
+                        )
+            if claim.kind == "separated":
+                lower, higher = self.groups_of(claim)
+                if lower == higher:
+                    raise ValueError(f"{field}: lower and higher are the same tiers with the same recipe")
         return self
 
     def list_tiers(self, controls: bool = True) -> list[Tier]:
@@ -156,12 +177,38 @@ class Study(Section):
         family = self.tiers[self.tier(tier).family]
         return self.dataset_of(family.of) if isinstance(family, Control) else family.dataset
 
+    def recipes_of(self, family: str) -> tuple[str, ...]:
+        """Return the recipes that a family's tiers are trained with, in the study's order; the first is its primary."""
+        listed = self.tiers[family].recipes or self.recipes
+        return tuple(recipe for recipe in self.recipes if recipe in listed)
+
+    def contrasted(self) -> tuple[str, ...]:
+        """Return the families that are trained with several recipes, without controls."""
+        return tuple(
+            family
+            for family, options in self.tiers.items()
+            if not isinstance(options, Control) and len(self.recipes_of(family)) > 1
+        )
+
+    def groups_of(self, claim: Claim) -> tuple[tuple[str, str], ...]:
+        """Return the groups of runs that a claim compares: the start of their tiers' names, and their recipe."""
+        common = claim.recipe or next(iter(self.recipes))
+        if claim.kind == "increasing":
+            return tuple((name, common) for name in claim.tiers)
+        return (claim.lower, claim.lower_recipe or common), (claim.higher, claim.higher_recipe or common)
+
+    def artefacts(self) -> list[str]:
+        """Names of the data sets of tiers, without controls, that have an artefact in training images."""
+        names = dict.fromkeys(self.dataset_of(tier.name) for tier in self.list_tiers(controls=False))
+        planted = {name: self.datasets[name].artefact for name in names}
+        return [name for name, artefact in planted.items() if artefact and artefact.train > 0]
+
     def list_runs(self) -> list[Run]:
-        """Every training: tiers × recipes × seeds."""
+        """Every training: tiers × their recipes × seeds."""
         return [
             Run(tier.name, recipe, seed)
             for tier in self.list_tiers()
-            for recipe in self.recipes
+            for recipe in self.recipes_of(tier.family)
             for seed in range(self.tiers[tier.family].seeds or self.seeds)
         ]
 

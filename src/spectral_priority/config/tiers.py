@@ -33,6 +33,8 @@ class Family(Section):
     """Independent samples of classes or groupings."""
     seeds: Count | None = None
     """Training repetitions of each tier; null: the study's."""
+    recipes: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """Recipes that its tiers are trained with; null: all of the study's."""
     seed: Seed = 0
     """Seed of the draws."""
 
@@ -103,6 +105,8 @@ class Control(Section):
     """Independent shufflings."""
     seeds: Count | None = None
     """Training repetitions of each tier; null: the study's."""
+    recipes: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """Recipes that its tiers are trained with; null: all of the study's."""
     seed: Seed = 0
     """Seed of the shufflings."""
 

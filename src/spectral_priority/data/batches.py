@@ -24,6 +24,8 @@ class Batch:
         Quality of the JPEG encoder, −1 where unknown.
     height, width : list of int
         Original size.
+    content : list of bytes
+        The files' own bytes, where they are asked for.
     """
 
     key: list[str]
@@ -32,6 +34,7 @@ class Batch:
     quality: list[int]
     height: list[int]
     width: list[int]
+    content: list[bytes] = field(default_factory=list)
 
 
 @dataclass

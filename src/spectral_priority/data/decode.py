@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin, __version__, features
 
 RESAMPLING = "centre crop to a square, then Pillow Lanczos; images of the right size are left as they are"
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -80,7 +80,8 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
                 raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
             mode, quality = opened.mode, jpeg_quality(opened)
             opened.load()
-            image = _eight_bit(ImageOps.exif_transpose(opened)).convert("RGB" if channels == 3 else "L")
+            ImageOps.exif_transpose(opened, in_place=True)
+            image = _eight_bit(opened).convert("RGB" if channels == 3 else "L")
     except Unreadable:
         raise
     except Image.UnidentifiedImageError:
@@ -98,7 +99,19 @@ def jpeg_quality(image: Image.Image) -> int:
     """Return the quality with which libjpeg (IJG) makes an image's luminance quantisation table; −1 for any other."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
         return -1
-    return _qualities().get(tuple(min(step, 255) for step in image.quantization[0]), -1)
+    table = tuple(image.quantization[0])
+    if max(table) > 255:
+        table = tuple(min(step, 255) for step in table)
+    return _qualities().get(table, -1)
+
+
+def decoder() -> str:
+    """Say what decodes here: other versions may give other pixels.
+
+    >>> decoder().startswith("Pillow ")
+    True
+    """
+    return f"Pillow {__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -38,7 +38,9 @@ SUFFIXES = frozenset(
 )
 """Files that are taken for images; all others are counted and left out."""
 GROUP = 32
-"""Files that a thread decodes at a time."""
+"""Files that a thread decodes at a time, at most."""
+GROUP_BYTES = 8 << 20
+"""Bytes of these files, and of their pixels, from which on no further file is added."""
 
 
 class Layout(Protocol):
@@ -68,17 +70,27 @@ class ImageFiles:
     size, channels, max_pixels : int
         As `decode` takes them.
     threads : int
-        Threads that decode.
+        Threads that decode, beside the one that reads.
+    kept : bool
+        Whether batches hold the files' own bytes too.
     """
 
     def __init__(
-        self, paths: Sequence[Path], layout: Layout, size: int, channels: int, max_pixels: int, threads: int
+        self,
+        paths: Sequence[Path],
+        layout: Layout,
+        size: int,
+        channels: int,
+        max_pixels: int,
+        threads: int,
+        kept: bool = False,
     ):
         self.paths, self.layout, self.threads = list(paths), layout, threads
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
-        self._decode = partial(_decode_group, size=size, channels=channels, max_pixels=max_pixels)
+        self._most = max(1, min(GROUP, GROUP_BYTES // (size**2 * channels)))
+        self._decode = partial(_decode_group, size=size, channels=channels, max_pixels=max_pixels, kept=kept)
 
     @property
     def ignored(self) -> dict[str, int]:
@@ -87,23 +99,10 @@ class ImageFiles:
 
     def batches(self) -> Iterator[Batch]:
         """Read and decode all images once; those that can't be read are listed in `unreadable`."""
-        for results in ordered(self._decode, _groups(self._files(), GROUP), self.threads):
-            good = []
-            for key, result in results:
-                if isinstance(result, Unreadable):
-                    self.unreadable.append({"source": key, "reason": str(result)})
-                else:
-                    good.append((key, result))
-            if good:
-                keys, images = zip(*good, strict=True)
-                yield Batch(
-                    list(keys),
-                    np.stack([image.pixels for image in images]),
-                    [image.mode for image in images],
-                    [image.quality for image in images],
-                    [image.height for image in images],
-                    [image.width for image in images],
-                )
+        for batch, unreadable in ordered(self._decode, _groups(self._files(), self._most), self.threads):
+            self.unreadable += unreadable
+            if batch.key:
+                yield batch
 
     def place(self, keys: list[str]) -> Placement:
         """Tell where images belong."""
@@ -158,19 +157,39 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: 
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _groups(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
-    items = iter(items)
-    while group := list(islice(items, length)):
+def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tuple[str, bytes]]]:
+    """Gather files, few enough that a group's memory is bounded by `GROUP_BYTES` or one file."""
+    group: list[tuple[str, bytes]] = []
+    held = 0
+    for key, content in files:
+        group.append((key, content))
+        held += len(content)
+        if len(group) == most or held >= GROUP_BYTES:
+            yield group
+            group, held = [], 0
+    if group:
         yield group
 
 
 def _decode_group(
-    files: list[tuple[str, bytes]], size: int, channels: int, max_pixels: int
-) -> list[tuple[str, Decoded | Unreadable]]:
-    results: list[tuple[str, Decoded | Unreadable]] = []
+    files: list[tuple[str, bytes]], size: int, channels: int, max_pixels: int, kept: bool
+) -> tuple[Batch, list[dict[str, str]]]:
+    """Decode files; return the readable ones as a batch, and the others with the reason."""
+    good: list[tuple[str, bytes, Decoded]] = []
+    unreadable = []
     for key, content in files:
         try:
-            results.append((key, decode(content, size, channels, max_pixels)))
+            good.append((key, content, decode(content, size, channels, max_pixels)))
         except Unreadable as reason:
-            results.append((key, reason))
-    return results
+            unreadable.append({"source": key, "reason": str(reason)})
+    images = [image for _, _, image in good]
+    batch = Batch(
+        [key for key, _, _ in good],
+        np.array([image.pixels for image in images], dtype=np.uint8),
+        [image.mode for image in images],
+        [image.quality for image in images],
+        [image.height for image in images],
+        [image.width for image in images],
+        [content for _, content, _ in good] if kept else [],
+    )
+    return batch, unreadable

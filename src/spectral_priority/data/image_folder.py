@@ -116,8 +116,7 @@ def by_path(keys: list[str], train_split: str, held_out_split: str | None) -> Pl
     >>> placement.classes, placement.labels["class"].tolist(), placement.split.tolist()
     ({'class': ['a', 'b']}, [1, 0, 1], [1, 0, 0])
     """
-    split = np.array([key.partition("/")[0] != train_split for key in keys], dtype=np.uint8)
-    names = [key.split("/", 2)[1] for key in keys]
+    split = np.fromiter((key.partition("/")[0] != train_split for key in keys), np.uint8, len(keys))
     for value, folder in enumerate((train_split, held_out_split)):
         if folder is not None and not (split == value).any():
             raise InputError(
@@ -127,14 +126,19 @@ def by_path(keys: list[str], train_split: str, held_out_split: str | None) -> Pl
                 "name the split's folder in train_split or held_out_split"
                 + (" (null: held-out images come from training)" if value else ""),
             )
-    classes = sorted({name for name, held_out in zip(names, split, strict=True) if not held_out})
-    number = {name: position for position, name in enumerate(classes)}
-    strange = sorted(set(names) - set(classes))
+    seen: dict[str, int] = {}
+    label = np.fromiter(
+        (seen.setdefault(key.split("/", 2)[1], len(seen)) for key in keys), np.int32, len(keys)
+    )
+    training = set(label[split == 0].tolist())
+    strange = sorted(name for name, number in seen.items() if number not in training)
     if strange:
         raise InputError(
             "the held-out images",
             f"{len(strange)} of their classes have no training images: {', '.join(strange[:5])}",
             "classes of the training split",
         )
-    labels = np.array([number[name] for name in names], dtype=np.int32)
-    return Placement(list(keys), split, {"class": labels}, {"class": classes})
+    classes = sorted(seen)
+    rank = np.empty(len(classes), dtype=np.int32)
+    rank[[seen[name] for name in classes]] = np.arange(len(classes))
+    return Placement(list(keys), split, {"class": rank[label]}, {"class": classes})

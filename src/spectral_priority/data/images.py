@@ -1,8 +1,14 @@
-"""Packed images: one HDF5 file per data set and size, mapped into memory and shared by all processes."""
+"""Packed images: one HDF5 file per data set and size, mapped into memory and shared by all processes.
+
+It holds pixels, or the image files as they are (`pack: encoded`): what reads it sees the same pixels either way.
+"""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,10 +17,37 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
+from ..store.atomic import explained
+from .encoded import EncodedImages
 
 SCHEMA, KIND = "spectral-priority/1", "images"
 TRAIN, HELD_OUT = 0, 1
 """Values of `split`."""
+BLOCK_BYTES = 4 << 20
+"""Pixels read at a time where all are gone through."""
+
+
+class MappedPixels:
+    """Pixels in images.h5, mapped.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The open images.h5; its path is kept, not itself.
+    threads : int
+        Without effect: nothing is decoded.
+    """
+
+    def __init__(self, file: h5py.File, threads: int):
+        stored = file["images"]
+        self.shape, offset, path = stored.shape, stored.id.get_offset(), Path(file.filename)
+        if offset is None or path.stat().st_size < offset + int(np.prod(self.shape)):
+            raise InputError(path, "is cut short", todo="delete it and pack again")
+        self.pixels = np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=self.shape)
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        """Return the images at an index, copied."""
+        return self.pixels[index]
 
 
 class PackedImages:
@@ -24,11 +57,13 @@ class PackedImages:
     ----------
     path : path
         images.h5 (docs/architecture.md tells its layout).
+    threads : int
+        Threads that decode, where the images are encoded.
 
     Attributes
     ----------
-    pixels : ndarray (sample, y, x, channel) uint8
-        Read-only, mapped: only what is touched is read, and processes share it.
+    shape : (sample, y, x, channel)
+        Of all images as pixels.
     split : ndarray (sample,) uint8
         0 = train, 1 = held out.
 
@@ -38,7 +73,7 @@ class PackedImages:
         For a missing, damaged or foreign file, by name.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, threads: int = 1):
         self.path = Path(path)
         if not self.path.exists():
             raise InputError(self.path, "there is no such file", todo="make it with the pack rule")
@@ -51,8 +86,8 @@ class PackedImages:
                         f"holds {self.attributes.get('kind')!r}, schema {self.attributes.get('schema')!r}",
                         f"{KIND!r}, schema {SCHEMA!r}",
                     )
-                stored = file["images"]
-                shape, offset = stored.shape, stored.id.get_offset()
+                form = EncodedImages if "encoded" in file else MappedPixels
+                self._stored = form(file, threads)
                 self.split = file["split"][:]
                 self._labels = {
                     name.removeprefix("label_"): file[name][:] for name in file if name.startswith("label_")
@@ -61,22 +96,66 @@ class PackedImages:
             raise InputError(
                 self.path, f"is damaged or no packed data set ({error})", todo="delete it and pack again"
             ) from error
-        if offset is None or self.path.stat().st_size < offset + int(np.prod(shape)):
-            raise InputError(self.path, "is cut short", todo="delete it and pack again")
-        self.pixels = np.memmap(self.path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+        self.shape = self._stored.shape
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return self.shape[0]
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        """Do as `read`, so that a function may take packed images or an array of pixels."""
+        return self.read(index)
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        """Return the images at an index (n,), in its order, as pixels (n, y, x, channel) uint8."""
+        return self._stored.read(index)
+
+    @property
+    def is_encoded(self) -> bool:
+        """Tell whether images are decoded when they are read."""
+        return isinstance(self._stored, EncodedImages)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """All images as one read-only array, mapped: only what is touched is read, and processes share it.
+
+        Only where the file holds pixels: `read` is there for both forms.
+        """
+        if isinstance(self._stored, EncodedImages):
+            raise AttributeError(
+                f"{self.path} holds encoded images, which can't be mapped as pixels: read them"
+            )
+        return self._stored.pixels
+
+    @contextmanager
+    def at_hand(self, index: np.ndarray, folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give images for several passes: an array of pixels, and the places of those at an index in it.
+
+        Pixels are the mapped ones; encoded images are decoded once, into a nameless file in a folder.
+        """
+        if not self.is_encoded:
+            yield self.pixels, index
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        step = max(1, BLOCK_BYTES // int(np.prod(self.shape[1:])))
+        with tempfile.TemporaryFile(dir=folder) as file:
+            try:
+                for start in range(0, len(index), step):
+                    file.write(self.read(index[start : start + step]))
+                file.flush()
+            except OSError as error:
+                raise explained(error, folder) from error
+            shape = (len(index), *self.shape[1:])
+            yield np.memmap(file, dtype=np.uint8, mode="r", shape=shape), np.arange(len(index))
 
     @property
     def size(self) -> int:
         """Side of the images in pixels."""
-        return int(self.pixels.shape[1])
+        return int(self.shape[1])
 
     @property
     def channels(self) -> int:
         """Number of channels: 1 or 3."""
-        return int(self.pixels.shape[3])
+        return int(self.shape[3])
 
     @property
     def name(self) -> str:

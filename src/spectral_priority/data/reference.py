@@ -17,7 +17,9 @@ EXACT = 4096
 """Most features for which the covariance matrix is formed; beyond it the components are found iteratively."""
 
 
-def fit_reference(pixels: np.ndarray, components: int, seed: int = 0) -> xr.Dataset:
+def fit_reference(
+    pixels: np.ndarray, components: int, seed: int = 0, index: np.ndarray | None = None
+) -> xr.Dataset:
     """Fit principal components, unwhitened, to images.
 
     Parameters
@@ -28,6 +30,8 @@ def fit_reference(pixels: np.ndarray, components: int, seed: int = 0) -> xr.Data
         Number of components; fewer are stored where the images don't span as many.
     seed : int
         Seed of the start of the iteration that is used beyond 4,096 features.
+    index : ndarray, optional
+        The images to take; all by default. They are gone through several times, in chunks.
 
     Returns
     -------
@@ -42,16 +46,17 @@ def fit_reference(pixels: np.ndarray, components: int, seed: int = 0) -> xr.Data
     InputError
         Where all images are the same.
     """
-    number, features = len(pixels), int(np.prod(pixels.shape[1:]))
+    index = np.arange(len(pixels)) if index is None else index
+    number, features = len(index), int(np.prod(pixels.shape[1:]))
     if number < 2:
         raise ValueError(f"principal components need at least two images; found {number}")
-    mean = sum(chunk.sum(axis=0) for chunk in _chunks(pixels)) / number
+    mean = sum(chunk.sum(axis=0) for chunk in _chunks(pixels, index)) / number
     wanted = min(components, features, number - 1)
     if features <= EXACT:
-        values, vectors = _exact(pixels, mean, wanted)
+        values, vectors = _exact(pixels, index, mean, wanted)
     else:
-        values, vectors = _iterative(pixels, mean, wanted, seed)
-    total = sum(((chunk - mean) ** 2).sum() for chunk in _chunks(pixels)) / (number - 1)
+        values, vectors = _iterative(pixels, index, mean, wanted, seed)
+    total = sum(((chunk - mean) ** 2).sum() for chunk in _chunks(pixels, index)) / (number - 1)
     kept = values > max(1e-10 * total, 1e-12)  # rounding; one grey level in one of 20,000 images makes 1e-9
     if not kept.any():
         raise InputError("the reference space", "all its images are the same", "images that differ")
@@ -103,7 +108,7 @@ def project(pixels: np.ndarray, reference: xr.Dataset) -> np.ndarray:
             f"was made for images of {len(mean)} numbers; these have {features}",
             "images of one data set at one size",
         )
-    points = [(chunk - mean) @ components.T for chunk in _chunks(pixels)]
+    points = [(chunk - mean) @ components.T for chunk in _chunks(pixels, np.arange(len(pixels)))]
     return np.concatenate(points) if points else np.empty((0, len(components)))
 
 
@@ -112,40 +117,42 @@ def load_reference(path: str | Path) -> xr.Dataset:
     return read_dataset(path, KIND)
 
 
-def _chunks(pixels: np.ndarray):
+def _chunks(pixels: np.ndarray, index: np.ndarray):
     step = max(1, CHUNK_BYTES // (8 * int(np.prod(pixels.shape[1:]))))
-    for start in range(0, len(pixels), step):
-        chunk = pixels[start : start + step]
+    for start in range(0, len(index), step):
+        chunk = pixels[index[start : start + step]]
         yield chunk.reshape(len(chunk), -1) / 255.0
 
 
-def _exact(pixels: np.ndarray, mean: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+def _exact(
+    pixels: np.ndarray, index: np.ndarray, mean: np.ndarray, wanted: int
+) -> tuple[np.ndarray, np.ndarray]:
     from scipy.linalg import eigh
 
     covariance = np.zeros((len(mean), len(mean)))
-    for chunk in _chunks(pixels):
+    for chunk in _chunks(pixels, index):
         centred = chunk - mean
         covariance += centred.T @ centred  # one array with itself: NumPy does half the work
-    covariance /= len(pixels) - 1
+    covariance /= len(index) - 1
     last = len(covariance) - 1
     values, vectors = eigh(covariance, subset_by_index=(last - wanted + 1, last))
     return values[::-1], vectors[:, ::-1]
 
 
 def _iterative(
-    pixels: np.ndarray, mean: np.ndarray, wanted: int, seed: int, most: int = 12
+    pixels: np.ndarray, index: np.ndarray, mean: np.ndarray, wanted: int, seed: int, most: int = 12
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the leading subspace by iteration (Halko, Martinsson & Tropp 2011), twice as wide as needed."""
-    width = min(2 * wanted + 10, len(mean), len(pixels) - 1)
+    width = min(2 * wanted + 10, len(mean), len(index) - 1)
     basis = np.random.default_rng(seed).standard_normal((len(mean), width))
     previous = np.zeros(width)
     for _ in range(most):
         basis, _ = np.linalg.qr(basis)
         product = np.zeros_like(basis)
-        for chunk in _chunks(pixels):
+        for chunk in _chunks(pixels, index):
             centred = chunk - mean
             product += centred.T @ (centred @ basis)
-        product /= len(pixels) - 1
+        product /= len(index) - 1
         values, rotation = np.linalg.eigh(basis.T @ product)
         values, rotation = values[::-1], rotation[:, ::-1]
         vectors, basis = (basis @ rotation)[:, :wanted], product

@@ -29,10 +29,9 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     InputError
         Where a folder or archive is missing.
     """
-    channels = 3 if options.color == "rgb" else 1
     source = options.source
     if isinstance(source, ShapesTextures):
-        return ShapesTexturesSource(source, options.size, channels)
+        return ShapesTexturesSource(source, options.size, options.channels)
     paths = [data_root / path for path in source.paths]
     for given, path in zip(source.paths, paths, strict=True):
         if not path.exists():
@@ -46,4 +45,5 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
         paths, layout = paths or find_tiny_imagenet(data_root), TinyImageNetLayout()
     else:
         layout = ImageFolderLayout(source, data_root)
-    return ImageFiles(paths, layout, options.size, channels, options.max_pixels, threads)
+    kept = options.pack == "encoded"
+    return ImageFiles(paths, layout, options.size, options.channels, options.max_pixels, threads, kept)

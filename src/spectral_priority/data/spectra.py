@@ -18,6 +18,7 @@ from ..fourier import (
     rings,
 )
 from .adcs import adcs, adcs_legacy, legacy_amplitude
+from .images import PackedImages
 
 CHUNK_BYTES = 32 << 20
 """Memory for the float64 pixels of one chunk; its spectra take a few times as much."""
@@ -52,7 +53,7 @@ def radial_shares(pixels: np.ndarray) -> np.ndarray:
 
 
 def class_spectra(
-    pixels: np.ndarray,
+    pixels: np.ndarray | PackedImages,
     labels: np.ndarray,
     names: Sequence[str],
     index: np.ndarray | None = None,
@@ -62,8 +63,8 @@ def class_spectra(
 
     Parameters
     ----------
-    pixels : ndarray (sample, y, x, channel) uint8
-        Square images, taken as numbers in [0, 1].
+    pixels : PackedImages, or ndarray (sample, y, x, channel) uint8
+        Square images, taken as numbers in [0, 1]. They are gone through twice.
     labels : ndarray (sample,)
         Class number of every image.
     names : sequence of str
@@ -138,7 +139,7 @@ def _planes(pixels: np.ndarray) -> np.ndarray:
     return np.moveaxis(pixels, -1, 1) / 255.0
 
 
-def _chunk_length(pixels: np.ndarray) -> int:
+def _chunk_length(pixels: np.ndarray | PackedImages) -> int:
     return max(1, CHUNK_BYTES // (8 * int(np.prod(pixels.shape[1:]))))
 
 
@@ -149,7 +150,7 @@ def _ring_sums(power: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _channel_moments(pixels: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _channel_moments(pixels: np.ndarray | PackedImages, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = np.zeros(pixels.shape[3])
     second = np.zeros_like(first)
     step = _chunk_length(pixels)

@@ -4,15 +4,40 @@ Every figure's module has `draw(tables)` (`draw(tables, tier)` for those of one 
 and the table behind it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..config import Study
+
 FIGURES = {
     "heatmaps": "figures.overview",
     "profiles": "figures.profiles",
     "complexity": "figures.complexity",
     "correlations": "figures.correlations",
     "learning": "figures.learning",
+    "contrasts": "figures.contrasts",
+    "alignment": "figures.alignment",
     "heatmap": "figures.heatmap",
 }
 """Figure → module of the package that draws it."""
 
 PER_TIER = ("heatmap",)
 """Figures of which there is one per tier."""
+
+OF_RECIPES = ("contrasts",)
+"""Figures of studies that train a family with several recipes; no others have them."""
+
+OF_ARTEFACTS = ("alignment",)
+"""Figures of studies with a planted artefact."""
+
+
+def figures_of(study: Study) -> list[str]:
+    """Return the figures that a study has one of; those of single tiers are not among them."""
+    absent = {*PER_TIER}
+    if not study.contrasted():
+        absent.update(OF_RECIPES)
+    if not study.artefacts():
+        absent.update(OF_ARTEFACTS)
+    return [name for name in FIGURES if name not in absent]

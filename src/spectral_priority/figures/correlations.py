@@ -64,14 +64,13 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 def matrix_table(tables: Tables) -> pd.DataFrame:
     """Return the rows of correlations.csv that the matrices show: primary recipe and instance, one reading a family."""
-    recipe, instance = primary(tables.study)
-    rows = tables.correlations
-    rows = rows[(rows["recipe"] == recipe) & (rows["instance"] == instance)]
+    rows = tables.correlations[tables.correlations["instance"] == primary(tables.study)[1]]
     level = 1 - tables.study.statistics.confidence
     parts = []
     for family in families(tables.study):
         reading, fraction = reading_of(tables, family)
-        cells = at_reading(rows[rows["family"] == family], reading, fraction)
+        own = (rows["family"] == family) & (rows["recipe"] == tables.study.recipes_of(family)[0])
+        cells = at_reading(rows[own], reading, fraction)
         cells = cells.drop_duplicates(["scalar", "complexity"])
         shown = (cells["draws"] >= FEWEST_DRAWS) & cells["spearman"].notna()
         parts.append(

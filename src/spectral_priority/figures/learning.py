@@ -18,7 +18,7 @@ from .style import (
     styled,
     training_axis,
 )
-from .tables import Tables, controls_of, families, levels_of, primary
+from .tables import Tables, controls_of, families, levels_of, of_primary_recipes, primary_recipes
 
 MOST_FAMILIES, COLUMNS, MOST_NAMES = 8, 4, 8
 """Families that fit a page, side by side, and levels that fit a legend."""
@@ -63,15 +63,15 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         if place % columns == 0:
             for axes, label in zip(pair, CURVES.values(), strict=True):
                 axes.set_ylabel(label)
-    recipe = primary(tables.study)[0]
-    frame(figure, _finding(tables, shown, fraction), _note(data, recipe, fraction) + left_out)
+    recipes = primary_recipes(tables.study)
+    frame(figure, _finding(tables, shown, fraction), _note(data, recipes, fraction) + left_out)
     return figure, data
 
 
 def learning_table(tables: Tables) -> pd.DataFrame:
-    """Return learning curves of the primary recipe, mean and standard error over seeds, a row per tier and step."""
+    """Return learning curves of the primary recipes, mean and standard error over seeds, a row per tier and step."""
     study = tables.study
-    curves = tables.learning[tables.learning["recipe"] == primary(study)[0]]
+    curves = of_primary_recipes(study, tables.learning)
     parts = []
     for family in families(study):
         own = [tier.name for tier in study.list_tiers() if tier.family == family]
@@ -109,8 +109,9 @@ def _pair(pair: np.ndarray, data: pd.DataFrame, levels: list[str], fraction: flo
             low = line[curve] - line[f"{curve}_standard_error"]
             high = line[curve] + line[f"{curve}_standard_error"]
             axes.fill_between(line["step"], low, high, color=colour, alpha=0.15, linewidth=0)
-        training_axis(axes, data["step"].tolist(), label=axes is pair[1], most=4)
+        training_axis(axes, data["step"].tolist(), label=False, most=4)
         axes.set_xlim(0, data["step"].max())
+    pair[1].set_xlabel("optimiser step")
     pair[1].axhline(fraction, color=GREY, linestyle="--", linewidth=0.9)
     pair[1].text(
         0.01,
@@ -134,7 +135,7 @@ def _pair(pair: np.ndarray, data: pd.DataFrame, levels: list[str], fraction: flo
 
 
 def _finding(tables: Tables, shown: list[str], fraction: float) -> str:
-    curves = tables.learning[tables.learning["recipe"] == primary(tables.study)[0]]
+    curves = of_primary_recipes(tables.study, tables.learning)
     own = [tier.name for tier in tables.study.list_tiers() if tier.family in shown]
     curves = curves[curves["tier"].isin(own)]
     runs = curves.groupby(["tier", "seed"], sort=False)
@@ -155,12 +156,12 @@ def _finding(tables: Tables, shown: list[str], fraction: float) -> str:
     )
 
 
-def _note(data: pd.DataFrame, recipe: str, fraction: float) -> str:
+def _note(data: pd.DataFrame, recipes: str, fraction: float) -> str:
     most, least = data["runs"].max(), data["runs"].min()
     runs = plural(most, "seed") if most == least else f"{least}–{most} seeds"
     bands = "bands: ±1 standard error over seeds" if most > 1 else "no bands (one seed)"
     return (
         f"Lines: tiers, mean over n = {runs}; {bands}. Accuracy: (accuracy − chance) ÷ (1 − chance). Loss: "
-        f"cross-entropy on fixed training images in evaluation mode; dashed: the matched loss, {fraction:g}. "
-        f"Recipe {recipe}."
+        f"cross-entropy on fixed training images in evaluation mode; dashed: the matched loss, {fraction:g}. Steps on "
+        f"log(1 + step). Recipe {recipes}."
     )

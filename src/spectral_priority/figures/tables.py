@@ -11,7 +11,17 @@ import pandas as pd
 from ..config import Study
 from ..errors import InputError
 from ..statistics.draws import MOST_UNREACHED
-from ..statistics.tables import CLAIMS, CORRELATIONS, HISTORY, read_complexity, read_priority
+from ..statistics.tables import (
+    ALIGNMENT_PROFILES,
+    ALIGNMENT_SUMMARY,
+    CLAIMS,
+    CORRELATIONS,
+    read_alignment,
+    read_complexity,
+    read_contrasts,
+    read_learning,
+    read_priority,
+)
 from ..store.netcdf import read_dataset
 from ..store.tables import read_csv
 
@@ -33,8 +43,11 @@ SCALAR_NAMES = {
     "slope": "slope",
     "entropy": "entropy",
     "top_share": "top 5 % share",
+    "validation_accuracy": "validation accuracy",
+    "fixed_train_accuracy": "training accuracy",
+    "gap": "generalisation gap",
 }
-"""Scalars of a profile as people read them."""
+"""Scalars of a profile, and of learning, as people read them."""
 
 COMPLEXITY_NAMES = {
     "classes": "classes",
@@ -51,6 +64,21 @@ COMPLEXITY_NAMES = {
 
 
 @dataclass(frozen=True)
+class Alignment:
+    """Alignment with planted artefacts.
+
+    Attributes
+    ----------
+    runs, summary, profiles : DataFrame
+        alignment.csv, alignment_summary.csv, alignment_profiles.csv.
+    """
+
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+    profiles: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """A study's results (columns in docs/architecture.md).
 
@@ -58,11 +86,13 @@ class Tables:
     ----------
     study : Study
         The resolved study.
-    priority, complexity, learning, correlations, claims : DataFrame
+    priority, complexity, learning, correlations, contrasts, claims : DataFrame
         The CSV files.
     profiles : DataFrame
-        A row per run × checkpoint × ring of the primary recipe and instance: tier, seed, step, size, ring
+        A row per run × checkpoint × ring of the primary recipes and instance: tier, seed, step, size, ring
         (cycles/image), share, share_se.
+    alignment : Alignment or None
+        None for a study without a planted artefact.
     """
 
     study: Study
@@ -71,12 +101,14 @@ class Tables:
     learning: pd.DataFrame
     profiles: pd.DataFrame
     correlations: pd.DataFrame
+    contrasts: pd.DataFrame
     claims: pd.DataFrame
+    alignment: Alignment | None = None
 
     def primary_priority(self) -> pd.DataFrame:
-        """Rows of the primary recipe and instance."""
-        recipe, instance = primary(self.study)
-        return self.priority[(self.priority["recipe"] == recipe) & (self.priority["instance"] == instance)]
+        """Rows of the primary recipes and instance."""
+        rows = of_primary_recipes(self.study, self.priority)
+        return rows[rows["instance"] == primary(self.study)[1]]
 
 
 def read_tables(
@@ -86,20 +118,34 @@ def read_tables(
     complexity: Path,
     learning: Path,
     correlations: Path,
+    contrasts: Path,
     claims: Path,
     profiles: Path | None = None,
+    alignment: Path | None = None,
+    alignment_summary: Path | None = None,
+    alignment_profiles: Path | None = None,
 ) -> Tables:
     """Read a study's tables; a missing file or column is refused by name. The report needs no profiles."""
-    curves = read_csv(learning, ["tier", "recipe", "seed", *HISTORY])
     correlated = read_csv(correlations, CORRELATIONS)
     checked = read_csv(claims, CLAIMS)
-    for frame, names in ((curves, ("tier", "recipe")), (correlated, ("family", "recipe", "instance"))):
-        for name in names:
-            frame[name] = frame[name].map(lambda found: "" if pd.isna(found) else str(found))
+    for name in ("family", "recipe", "instance"):
+        correlated[name] = correlated[name].map(lambda found: "" if pd.isna(found) else str(found))
     checked["held"] = checked["held"].astype(str).str.lower() == "true"
-    shown = _profiles(profiles, *primary(study)) if profiles is not None else pd.DataFrame()
     return Tables(
-        study, read_priority(priority), read_complexity(complexity), curves, shown, correlated, checked
+        study,
+        read_priority(priority),
+        read_complexity(complexity),
+        read_learning(learning),
+        _profiles(profiles, study) if profiles is not None else pd.DataFrame(),
+        correlated,
+        read_contrasts(contrasts),
+        checked,
+        alignment
+        and Alignment(
+            read_alignment(alignment),
+            read_csv(alignment_summary, ALIGNMENT_SUMMARY),
+            read_csv(alignment_profiles, ALIGNMENT_PROFILES),
+        ),
     )
 
 
@@ -113,10 +159,35 @@ def primary(study: Study) -> tuple[str, str]:
     return next(iter(study.recipes)), (instances or list(study.measures))[0]
 
 
+def of_primary_recipes(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table's rows of each tier's primary recipe: the study's first, or the first that it is trained with."""
+    of_tier = {tier.name: study.recipes_of(tier.family)[0] for tier in study.list_tiers()}
+    return frame[frame["recipe"] == frame["tier"].map(of_tier)]
+
+
+def primary_recipes(study: Study) -> str:
+    """Name the primary recipes: the study's first, and those of families that are not trained with it.
+
+    >>> from ..config import parse_study
+    >>> data = {"datasets": {"s": {"source": {"kind": "shapes-textures"}}}, "recipes": {"tuned": {}, "source": {}}}
+    >>> one = {"kind": "labels", "dataset": "s", "labels": ["shape"], "recipes": ["tuned"]}
+    >>> tiers = {"target": one, "pretraining": {**one, "recipes": ["source"]}}
+    >>> primary_recipes(parse_study({"study": "transfer", "tiers": tiers, **data}))
+    'tuned (pretraining: source)'
+    """
+    first = next(iter(study.recipes))
+    others = {family: study.recipes_of(family)[0] for family in study.tiers}
+    others = {family: recipe for family, recipe in others.items() if recipe != first}
+    named = [
+        f"{', '.join(family for family in others if others[family] == recipe)}: {recipe}"
+        for recipe in dict.fromkeys(others.values())
+    ]
+    return f"{first} ({'; '.join(named)})" if named else first
+
+
 def sources(study: Study) -> str:
-    """Name the recipe and instance that figures show, for their notes."""
-    recipe, instance = primary(study)
-    return f"Recipe {recipe}, measure {instance}."
+    """Name the recipes and instance that figures show, for their notes."""
+    return f"Recipe {primary_recipes(study)}, measure {primary(study)[1]}."
 
 
 def families(study: Study) -> dict[str, str]:
@@ -178,12 +249,38 @@ def reading_name(reading: str, fraction: float | None) -> str:
     return {"last": "last checkpoint", "mean": "mean over training"}.get(reading, reading)
 
 
-def _profiles(path: Path, recipe: str, instance: str) -> pd.DataFrame:
+def contrast_table(tables: Tables) -> pd.DataFrame:
+    """Return the rows of contrasts.csv that the page shows: primary instance, the study's scalar, two readings."""
+    settings = tables.study.statistics
+    rows = tables.contrasts
+    rows = rows[(rows["instance"] == primary(tables.study)[1]) & (rows["scalar"] == settings.scalar)]
+    parts = []
+    for reading, fraction in (("last", None), ("matched-loss", settings.matched_fraction)):
+        found = at_reading(rows, reading, fraction)
+        parts.append(found.assign(reading=reading_name(reading, fraction)))
+    columns = [
+        *("family", "level", "recipe", "reference", "reading", "difference", "lower", "upper", "n", "over"),
+        *("unit", "p_adjusted", "note"),
+    ]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def is_clear(contrasts: pd.DataFrame) -> pd.Series:
+    """Say of each contrast whether its interval excludes zero.
+
+    >>> is_clear(pd.DataFrame({"lower": [0.1, -0.1, None], "upper": [0.3, 0.1, None]}, dtype=float)).tolist()
+    [True, False, False]
+    """
+    return (contrasts["lower"] > 0) | (contrasts["upper"] < 0)
+
+
+def _profiles(path: Path, study: Study) -> pd.DataFrame:
     dataset = read_dataset(path, "profiles")
-    chosen = (dataset["recipe"].values.astype(str) == recipe) & (
-        dataset["instance"].values.astype(str) == instance
-    )
+    keys = pd.DataFrame({name: dataset[name].values.astype(str) for name in ("tier", "recipe", "instance")})
+    own = of_primary_recipes(study, keys[keys["instance"] == primary(study)[1]])
+    chosen = keys.index.isin(own.index)
     if not chosen.any():
+        recipe, instance = primary(study)
         raise InputError(path, f"holds no profile of recipe {recipe!r} and instance {instance!r}")
     share = dataset["share"].values[chosen]
     rings = dataset["ring"].values if "ring" in dataset.coords else np.arange(1, share.shape[1] + 1)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..config.recipe import Recipe
 from ..data.images import PackedImages
 from ..data.manifest import Manifest
 from ..errors import InputError
-from .draws import keyed_uniform
+from ..training.batches import BATCH_NORM, fixed_sample
+from ..training.examples import training_examples
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,28 @@ class Probe:
             )
 
 
-def read_probe(packed: PackedImages, manifest: Manifest, training_images: int = 0) -> Probe:
-    """Read a tier's probe images and a seeded sample of its training images.
+def read_probe(packed: PackedImages, manifest: Manifest, recipe: Recipe, training_images: int = 0) -> Probe:
+    """Read a tier's probe images, and the fixed sample of a run's training images.
 
     Parameters
     ----------
     packed, manifest
         The data set and the tier.
+    recipe : Recipe
+        The run's, which may learn from a part of the tier only.
     training_images : int
-        How many training images to sample for batch-norm statistics (all, where the tier has fewer).
+        How many training images to take for batch-norm statistics (all, where there are fewer): those of which the
+        training itself recomputes them.
     """
-    index, train = manifest.index["probe"], manifest.index["train"]
+    index, (train, _) = manifest.index["probe"], training_examples(manifest, recipe)
     if not len(index):
         raise InputError(
             f"tier {manifest.facts['tier']}", "has no probe images", todo="set images.probe above 0"
         )
-    order = np.argsort(keyed_uniform(int(manifest.facts["seed"]), train), kind="stable")
     return Probe(
-        images=packed.pixels[index],
+        images=packed.read(index),
         labels=manifest.label["probe"],
         image_ids=index,
         class_names=manifest.class_names,
-        training=packed.pixels[np.sort(train[order[:training_images]])],
+        training=packed.read(train[fixed_sample(len(train), training_images, BATCH_NORM)]),
     )

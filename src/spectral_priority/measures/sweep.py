@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import xarray as xr
 from torch import nn
 
-from ..config.base import Section
-from ..errors import InputError
+from ..models import load_weights
 from ..progress import track
-from ..store.netcdf import read_dataset, write_dataset
 from ..training.checkpoints import Checkpoints
-from .probe import Probe
-
-if TYPE_CHECKING:
-    from .registry import Measure
+from .parts import Parts
 
 
 def sweep(
-    measure: Measure,
+    parts: Parts,
     model: nn.Module,
     checkpoints: Checkpoints,
-    probe: Probe,
-    options: Section,
+    steps: Iterable[int],
     *,
-    parts_folder: Path,
-    kind: str,
     steps_per_epoch: float,
     label: str,
 ) -> xr.Dataset:
@@ -35,16 +26,14 @@ def sweep(
 
     Parameters
     ----------
-    measure : function
-        From `registry.load_measure`.
+    parts : Parts
+        Results of single checkpoints of one instance.
     model : nn.Module
         The run's model, on the device to measure on; each checkpoint's weights are loaded into it.
-    checkpoints, probe, options
-        The run's checkpoints, the tier's probe, the measure's options.
-    parts_folder : path
-        Where results of single checkpoints lie, filed under a fingerprint of all that they depend on.
-    kind : str
-        What a result file holds, `measure:gradient`.
+    checkpoints : Checkpoints
+        The run's weights.
+    steps : iterable of int
+        Steps of the run's checkpoints; of those that were measured in training no weights need be there.
     steps_per_epoch : float
         For the coordinate `epoch`.
     label : str
@@ -55,16 +44,15 @@ def sweep(
     xarray.Dataset
         The measure's variables with `checkpoint` as their first dimension, on which `step` and `epoch` are coordinates.
     """
-    parts = []
-    for step in track(checkpoints.steps, label, unit="checkpoints"):
-        file = parts_folder / f"step_{step:08d}.h5"
-        part = _read(file, kind)
+    steps = list(steps)
+    results = []
+    for step in track(steps, label, unit="checkpoints"):
+        part = parts.find(step)
         if part is None:
-            model.load_state_dict(checkpoints.load(step))
-            part = measure(model, probe, options)
-            write_dataset(file, part, kind, {})
-        parts.append(part)
-    joined = join(parts, checkpoints.steps, steps_per_epoch)
+            load_weights(model, checkpoints.load(step))
+            part = parts.make(step, model)
+        results.append(part)
+    joined = join(results, steps, steps_per_epoch)
     for attribute in ("schema", "kind", "provenance"):
         joined.attrs.pop(attribute, None)
     return joined
@@ -89,11 +77,3 @@ def join(parts: list[xr.Dataset], steps: list[int], steps_per_epoch: float) -> x
             {"units": "epochs", "long_name": "passes over the training images"},
         ),
     )
-
-
-def _read(file: Path, kind: str) -> xr.Dataset | None:
-    """Read a checkpoint's result; a damaged one is measured again."""
-    try:
-        return read_dataset(file, kind) if file.exists() else None
-    except InputError:
-        return None

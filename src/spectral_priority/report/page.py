@@ -12,11 +12,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..errors import InputError
-from ..figures.tables import Tables, families, primary, reading_name, reading_of
+from ..figures.tables import Tables, families, primary, primary_recipes, reading_name, reading_of
 from ..store.provenance import provenance
 from .answer import answer
+from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
+    alignment_rows,
     correlation_rows,
     provenance_facts,
     run_records,
@@ -38,6 +40,19 @@ CAPTIONS = {
     "line per tier (mean over seeds, ±1 standard error). Dashed: the loss at which tiers are matched.",
 }
 """Figure, in the order of the page → what it shows: units, n, kind of interval."""
+
+CONTRASTS = (
+    "Difference of each recipe from the reference of its family (0), in the priority at the last checkpoint and at the "
+    "matched loss: mean over pairs of runs with the same tier and seed, and its t interval. Filled: clear of zero."
+)
+"""What the figure of a study with several recipes shows."""
+
+ALIGNMENT = (
+    "Left: accuracy on training minus validation images at the last checkpoint, against the Bhattacharyya overlap of "
+    "the model’s profile before training with the artefact’s spectrum; a point is an artefact × recipe (±1 standard "
+    "error over runs). Right: the spectra of what artefacts change in an image, and the profiles at step 0 (dashed)."
+)
+"""What the figure of a study with planted artefacts shows."""
 
 SOURCES = (
     (
@@ -76,7 +91,6 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
     study = tables.study
     records = run_records(tables, results)
     correlations, left_out = correlation_rows(tables)
-    recipe, instance = primary(study)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -87,7 +101,19 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         study=study,
         sentences=answer(tables),
         claims=tables.claims.to_dict("records"),
-        figures=[_figure(figures, name) for name in CAPTIONS],
+        figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
+        contrasts={
+            "figure": _figure(figures, "contrasts", CONTRASTS),
+            "sentences": level_sentences(tables),
+        }
+        if study.contrasted()
+        else None,
+        alignment={
+            "figure": _figure(figures, "alignment", ALIGNMENT),
+            "rows": alignment_rows(tables.alignment),
+        }
+        if tables.alignment
+        else None,
         tiers=tier_rows(tables, results),
         correlations=correlations,
         correlations_left_out=left_out,
@@ -95,15 +121,15 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         runs_left_out=max(len(records) - MOST_RUNS, 0),
         unreached=unreached(tables),
         readings={family: reading_name(*reading_of(tables, family)) for family in families(study)},
-        recipe=recipe,
-        instance=instance,
+        recipes=primary_recipes(study),
+        instance=primary(study)[1],
         sources=SOURCES,
         made=provenance_facts(records),
         page=provenance(),
     )
 
 
-def _figure(folder: Path, name: str) -> dict[str, Any]:
+def _figure(folder: Path, name: str, caption: str) -> dict[str, Any]:
     """A figure as a data address, with its finding (the SVG's title)."""
     path = folder / f"{name}.svg"
     try:
@@ -119,7 +145,7 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "finding": unescape(title[1]),
-        "caption": CAPTIONS[name],
+        "caption": caption,
         "address": "data:image/svg+xml;base64," + base64.b64encode(drawn.encode()).decode(),
         "width": round(float(size[1])),
         "height": round(float(size[2])),

@@ -11,6 +11,7 @@ import pandas as pd
 from ..figures.tables import (
     COMPLEXITY_NAMES,
     SCALAR_NAMES,
+    Alignment,
     Tables,
     at_reading,
     families,
@@ -22,6 +23,15 @@ from .answer import number, verdict
 
 MOST_RUNS, MOST_EXPLORATORY = 200, 30
 """Rows that a page can show; the rest is in the tables that it names."""
+
+ALIGNMENT_NAMES = {
+    "overlap": "overlap at step 0",
+    "distance": "octaves at step 0",
+    "source_overlap": "overlap of the source run",
+    "gap": "overfitting",
+    "excess_gap": "excess overfitting",
+}
+"""Columns of alignment.csv as people read them."""
 
 
 def tier_rows(tables: Tables, results: Path) -> list[dict[str, Any]]:
@@ -126,6 +136,24 @@ def correlation_rows(tables: Tables) -> tuple[list[dict[str, Any]], int]:
         for _, row in shown.iterrows()
     ]
     return rows, int((place == 3).sum()) - min(len(exploratory), MOST_EXPLORATORY)
+
+
+def alignment_rows(alignment: Alignment) -> list[list[str]]:
+    """Return the cells of alignment_summary.csv, a row per instance × alignment × outcome."""
+    return [
+        [
+            _text(row["instance"]),
+            ALIGNMENT_NAMES[row["alignment"]],
+            ALIGNMENT_NAMES[row["outcome"]],
+            str(row["n"]),
+            number(row["slope"], 3),
+            f"{number(row['lower'], 3)} to {number(row['upper'], 3)}" if np.isfinite(row["lower"]) else "–",
+            number(row["spearman"]),
+            *(f"{row[p]:.2g}" if np.isfinite(row[p]) else "–" for p in ("p_spearman", "p_adjusted")),
+            _text(row["note"]),
+        ]
+        for _, row in alignment.summary.iterrows()
+    ]
 
 
 def unreached(tables: Tables) -> list[tuple[str, int, int]]:

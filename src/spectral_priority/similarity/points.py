@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..data.images import PackedImages
 from .matrix import unknown
 
 BLOCK_BYTES = 2**26
@@ -49,7 +50,7 @@ def closeness(points: np.ndarray) -> np.ndarray:
 
 def class_means(
     vectors: Callable[[np.ndarray], np.ndarray],
-    pixels: np.ndarray,
+    pixels: np.ndarray | PackedImages,
     index: np.ndarray,
     label: np.ndarray,
     number: int,
@@ -60,7 +61,7 @@ def class_means(
     ----------
     vectors : function
         From pixels (n, y, x, channel) uint8 to vectors (n, feature); rows with a NaN are left out of the mean.
-    pixels : ndarray (sample, y, x, channel) uint8
+    pixels : PackedImages, or ndarray (sample, y, x, channel) uint8
         All packed images.
     index : ndarray (n,)
         The images to use, ascending.
@@ -89,7 +90,7 @@ def class_means(
         return sums / counts[:, None]
 
 
-def blocks(pixels: np.ndarray, index: np.ndarray) -> list[slice]:
+def blocks(pixels: np.ndarray | PackedImages, index: np.ndarray) -> list[slice]:
     """Cut an index of images into slices whose pixels fit into bounded memory."""
     step = max(1, BLOCK_BYTES // int(np.prod(pixels.shape[1:])))
     return [slice(start, start + step) for start in range(0, len(index), step)]

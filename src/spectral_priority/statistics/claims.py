@@ -1,4 +1,7 @@
-"""Claims of a study, held or failed: computed from priority.csv (config/statistics.py says what each kind means)."""
+"""Claims of a study, held or failed: computed from priority.csv and learning.csv.
+
+config/statistics.py says what each kind means.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..config.statistics import Increasing, Separated
+from ..config.statistics import LEARNING, Increasing, Separated
 from ..config.study import Study
+from .contrasts import learning_scalars
 from .tables import CLAIMS
 
 
@@ -24,7 +28,7 @@ class Estimate:
     Attributes
     ----------
     name : str
-        The group: a tier, or the start of the names of several.
+        The group: a tier, or the start of the names of several; with its recipe where a claim compares recipes.
     mean, standard_error, lower, upper : float
         In the scalar's unit.
     over : str
@@ -115,7 +119,7 @@ def with_pooled_spread(groups: list[Estimate], confidence: float) -> list[Estima
     return pooled
 
 
-def evaluate(study: Study, priority: pd.DataFrame) -> pd.DataFrame:
+def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None = None) -> pd.DataFrame:
     """Judge every claim of a study.
 
     Parameters
@@ -124,6 +128,8 @@ def evaluate(study: Study, priority: pd.DataFrame) -> pd.DataFrame:
         Its claims and statistics settings.
     priority : DataFrame
         priority.csv as tables.py reads it.
+    learning : DataFrame, optional
+        learning.csv, for claims on scalars of learning.
 
     Returns
     -------
@@ -132,11 +138,17 @@ def evaluate(study: Study, priority: pd.DataFrame) -> pd.DataFrame:
         smallest rise. A claim that can't be evaluated has not held; `detail` says why, and `found` is empty.
     """
     rows = []
+    if learning is not None:
+        priority = pd.concat([priority, learning_scalars(learning)], ignore_index=True)
     for claim in study.claims:
         runs = _runs(claim, study, priority)
         judge = _separated if isinstance(claim, Separated) else _increasing
         try:
-            found, detail = judge(claim, runs, study.statistics.confidence)
+            groups = [
+                estimate(_name(claim, *group), _group(runs, *group), study.statistics.confidence)
+                for group in study.groups_of(claim)
+            ]
+            found, detail = judge(claim, groups, runs["unit"].iloc[0], study.statistics.confidence)
         except NotEvaluable as reason:
             found, detail = None, f"can't be evaluated: {reason}"
         held = found is not None and found > claim.margin
@@ -145,42 +157,46 @@ def evaluate(study: Study, priority: pd.DataFrame) -> pd.DataFrame:
 
 
 def _runs(claim: Separated | Increasing, study: Study, priority: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the claim's scalar: one per run."""
-    chosen = (
-        (priority["recipe"] == (claim.recipe or next(iter(study.recipes))))
-        & (priority["instance"] == claim.instance)
-        & (priority["scalar"] == claim.scalar)
-        & (priority["reading"] == claim.reading)
-    )
+    """Rows of the claim's scalar: one per run, of every recipe."""
+    chosen = (priority["scalar"] == claim.scalar) & (priority["reading"] == claim.reading)
+    if claim.scalar not in LEARNING:
+        chosen &= priority["instance"] == claim.instance
     if claim.reading == "matched-loss":
         chosen &= np.isclose(priority["fraction"].astype(float), study.statistics.matched_fraction)
     return priority[chosen]
 
 
-def _group(runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Runs of the tier of that name, or of all tiers whose names start with it."""
-    return runs[[tier == name or tier.startswith(f"{name}-") for tier in runs["tier"]]]
+def _group(runs: pd.DataFrame, name: str, recipe: str) -> pd.DataFrame:
+    """Runs of a recipe on the tier of that name, or on all tiers whose names start with it."""
+    named = np.array([tier == name or tier.startswith(f"{name}-") for tier in runs["tier"]], dtype=bool)
+    return runs[named & (runs["recipe"] == recipe)]
 
 
-def _separated(claim: Separated, runs: pd.DataFrame, confidence: float) -> tuple[float, str]:
-    groups = [estimate(name, _group(runs, name), confidence) for name in (claim.lower, claim.higher)]
+def _name(claim: Separated | Increasing, name: str, recipe: str) -> str:
+    of_recipes = isinstance(claim, Separated) and (claim.lower_recipe or claim.higher_recipe)
+    return f"{name} with {recipe}" if of_recipes else name
+
+
+def _separated(claim: Separated, groups: list[Estimate], unit: str, confidence: float) -> tuple[float, str]:
     lower, higher = with_pooled_spread(groups, confidence)
     gap = higher.lower - lower.upper
-    unit = runs["unit"].iloc[0]
     parts = [
         f"{one.name} {one.mean:.4g} [{one.lower:.4g}, {one.upper:.4g}]"
         f" ({confidence:.0%} {'normal' if one.over == 'images' else 'pooled t'} interval over {one.n} {one.over})"
         for one in (lower, higher)
     ]
-    return gap, f"{claim.scalar} in {unit}: {'; '.join(parts)}; gap {gap:.4g}, margin {claim.margin:.4g}"
+    return gap, f"{_quantity(claim, unit)}: {'; '.join(parts)}; gap {gap:.4g}, margin {claim.margin:.4g}"
 
 
-def _increasing(claim: Increasing, runs: pd.DataFrame, confidence: float) -> tuple[float, str]:
-    steps = [estimate(name, _group(runs, name), confidence) for name in claim.tiers]
-    rise = float(np.diff([one.mean for one in steps]).min())
-    unit = runs["unit"].iloc[0]
+def _increasing(claim: Increasing, groups: list[Estimate], unit: str, confidence: float) -> tuple[float, str]:
+    rise = float(np.diff([one.mean for one in groups]).min())
     parts = [
-        f"{one.name} {one.mean:.4g} (SE {one.standard_error:.2g} over {one.n} {one.over})" for one in steps
+        f"{one.name} {one.mean:.4g} (SE {one.standard_error:.2g} over {one.n} {one.over})" for one in groups
     ]
-    detail = f"{claim.scalar} in {unit}: {' < '.join(parts) if rise > 0 else '; '.join(parts)}"
+    detail = f"{_quantity(claim, unit)}: {' < '.join(parts) if rise > 0 else '; '.join(parts)}"
     return rise, f"{detail}; smallest rise {rise:.4g}, margin {claim.margin:.4g}"
+
+
+def _quantity(claim: Separated | Increasing, unit: str) -> str:
+    name = claim.scalar.replace("_", " ") if claim.scalar in LEARNING else claim.scalar
+    return name if unit == "1" else f"{name} in {unit}"

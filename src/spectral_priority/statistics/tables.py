@@ -33,10 +33,35 @@ CORRELATIONS = (
 )  # fmt: skip
 """correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names."""
 
+CONTRASTS = (
+    "family", "level", "recipe", "reference", "instance", "reading", "fraction", "scalar", "difference",
+    "standard_error", "lower", "upper", "confidence", "n", "over", "unit", "p_t", "p_adjusted", "correction", "note",
+)  # fmt: skip
+"""contrasts.csv: a row per recipe × level × quantity; `instance` is empty for scalars of learning."""
+
+ALIGNMENT = (
+    "tier", "family", "level", "draw", "recipe", "seed", "instance", "dataset", "artefact", "overlap", "distance",
+    "source_overlap", "step", "train_accuracy", "validation_accuracy", "gap", "clean_gap",
+)  # fmt: skip
+"""alignment.csv: a row per run on a data set with an artefact × instance."""
+
+ALIGNMENT_PROFILES = ("kind", "name", "instance", "ring", "share", "standard_error", "n")
+"""alignment_profiles.csv: the spectra of the artefacts (`artefact`, named after the data set; `n` images) and the
+profiles at step 0 (`start`, named after the recipe; `n` runs), a row per ring."""
+
+ALIGNMENT_SUMMARY = (
+    "instance", "alignment", "outcome", "n", "artefacts", "recipes", "slope", "standard_error", "lower", "upper",
+    "confidence", "r2", "spearman", "p_spearman", "permutation", "arrangements", "p_adjusted", "note",
+)  # fmt: skip
+"""alignment_summary.csv: a row per instance × alignment × outcome. All of it is exploratory: `p_adjusted` is
+Benjamini–Hochberg within the table."""
+
 CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 """claims.csv: a row per claim of the study."""
 
-_NAMES = ("tier", "family", "kind", "level", "chain", "control", "recipe", "instance", "reading", "scalar")
+_NAMES = (
+    "tier", "family", "kind", "level", "chain", "control", "recipe", "reference", "instance", "reading", "scalar",
+)  # fmt: skip
 """Text, also where it looks like a number (a level, a recipe called `1`)."""
 
 
@@ -48,6 +73,21 @@ def read_priority(path: str | Path) -> pd.DataFrame:
 def read_complexity(path: str | Path) -> pd.DataFrame:
     """Read complexity.csv, of one tier or of all; names and levels are text."""
     return _with_names(read_csv(path, COMPLEXITY))
+
+
+def read_learning(path: str | Path) -> pd.DataFrame:
+    """Read learning.csv; names are text."""
+    return _with_names(read_csv(path, ["tier", "recipe", "seed", *HISTORY]))
+
+
+def read_contrasts(path: str | Path) -> pd.DataFrame:
+    """Read contrasts.csv; names and levels are text, `instance` None for scalars of learning."""
+    return _with_names(read_csv(path, CONTRASTS))
+
+
+def read_alignment(path: str | Path) -> pd.DataFrame:
+    """Read alignment.csv; names and levels are text."""
+    return _with_names(read_csv(path, ALIGNMENT))
 
 
 def with_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:

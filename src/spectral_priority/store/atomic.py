@@ -64,9 +64,19 @@ def atomic(target: str | Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def remove_partials(target: Path) -> None:
+    """Remove what processes of any machine that were killed left beside a file; for who alone may write it."""
+    for partial in _partials(target, "*"):
+        partial.unlink(missing_ok=True)
+
+
+def _partials(target: Path, owner: str) -> Iterator[Path]:
+    return target.parent.glob(f".{glob.escape(target.name)}.{owner}.partial")
+
+
 def _remove_partials_of_the_dead(target: Path) -> None:
     """Remove what processes of this machine that were killed while writing the same file left beside it."""
-    for partial in target.parent.glob(f".{glob.escape(target.name)}.{HOST}.*.partial"):
+    for partial in _partials(target, f"{HOST}.*"):
         pid = int(partial.name.rsplit(".", 3)[1])
         try:
             os.kill(pid, 0)
@@ -84,6 +94,8 @@ def explained(error: OSError, target: Path) -> Exception:
     text = str(error).lower()
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "no space left" in text or "errno = 28" in text:
         return InputError(target, "the disk is full", todo="free some space and give the same command again")
+    if error.errno == errno.EFBIG:
+        return InputError(target, "would become larger than its disk or this user's limit allows")
     if (
         error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
         or "permission denied" in text

@@ -59,7 +59,10 @@ class Finished:
             )
             shutil.rmtree(self.folder, ignore_errors=True)
             partial.rename(self.folder)
-            sync(self.folder.parent)
+            for folder in (self.folder.parent, self.folder.parent.parent):
+                sync(folder)
+            for left in self.folder.parent.glob("*.partial"):  # by one that was killed here
+                shutil.rmtree(left, ignore_errors=True)
             by_age = sorted(self.folder.parent.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
             for old in by_age[:-NEWEST]:
                 shutil.rmtree(old)

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from ..data.images import PackedImages
-from ..data.manifest import Manifest
 
 EVALUATION_BATCH = 256
 """Images per forward pass where no gradient is taken."""
-EVALUATION, BATCH_NORM = 1, 2
+EVALUATION, BATCH_NORM, CLASS_MEANS = 1, 2, 3
 """Purposes of fixed samples of the training images."""
 
 
@@ -34,29 +33,34 @@ class Subset:
     SHARE = 0.4
 
     def __init__(self, images: PackedImages, index: np.ndarray, label: np.ndarray, device: torch.device):
-        self.pixels, self.index, self.device = images.pixels, index, device
+        self.images, self.index, self.device = images, index, device
         self.labels = torch.from_numpy(np.ascontiguousarray(label, dtype=np.int64)).to(device)
         self.resident: Tensor | None = None
         if device.type == "cuda":
-            needed = len(index) * int(np.prod(self.pixels.shape[1:]))
+            needed = len(index) * int(np.prod(images.shape[1:]))
             if needed < self.SHARE * torch.cuda.mem_get_info(device)[0]:
-                self.resident = torch.empty(
-                    (len(index), *self.pixels.shape[1:]), dtype=torch.uint8, device=device
-                )
+                self.resident = torch.empty((len(index), *images.shape[1:]), dtype=torch.uint8, device=device)
                 for start in range(0, len(index), 4096):  # bounded memory on the host
-                    part = torch.from_numpy(self.pixels[index[start : start + 4096]])
+                    part = torch.from_numpy(images.read(index[start : start + 4096]))
                     self.resident[start : start + 4096] = part.to(device)
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def is_cheap(self) -> bool:
+        """Tell whether cutting a batch takes next to no time."""
+        return self.resident is not None or (self.device.type == "cpu" and not self.images.is_encoded)
 
     def cut(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the images at `positions` of the subset, (sample, y, x, channel) uint8, and their labels."""
         where = torch.from_numpy(np.ascontiguousarray(positions)).to(self.device)
         if self.resident is not None:
             return self.resident[where], self.labels[where]
-        raw = torch.from_numpy(self.pixels[self.index[positions]])
-        return raw.to(self.device), self.labels[where]
+        raw = torch.from_numpy(self.images.read(self.index[positions]))
+        if self.device.type == "cuda":
+            raw = raw.pin_memory()  # copied without the host waiting for it
+        return raw.to(self.device, non_blocking=True), self.labels[where]
 
     def batches(self, positions: np.ndarray | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through images (all of them, or those at `positions`) as float pixels and labels, in order.
@@ -80,13 +84,13 @@ def as_pixels(raw: Tensor) -> Tensor:
     return raw.permute(0, 3, 1, 2).float().div_(255)
 
 
-def training_sample(manifest: Manifest, count: int, purpose: int) -> np.ndarray:
-    """Choose fixed training images of a tier: the same ones in every run, checkpoint and measure.
+def fixed_sample(number: int, count: int, purpose: int) -> np.ndarray:
+    """Choose fixed ones of so many training images: the same in every run, checkpoint and measure.
 
     Parameters
     ----------
-    manifest : Manifest
-        The tier.
+    number : int
+        Training images.
     count : int
         How many; all of them where there are fewer.
     purpose : int
@@ -95,9 +99,8 @@ def training_sample(manifest: Manifest, count: int, purpose: int) -> np.ndarray:
     Returns
     -------
     ndarray of int64
-        Positions in the training part, ascending.
+        Positions among them, ascending.
     """
-    number = len(manifest.index["train"])
     if count >= number:
         return np.arange(number)
     random = np.random.default_rng([purpose, number])
@@ -105,16 +108,17 @@ def training_sample(manifest: Manifest, count: int, purpose: int) -> np.ndarray:
 
 
 def batch_norm_batches(
-    images: PackedImages, manifest: Manifest, count: int, device: torch.device | str
+    images: PackedImages, index: np.ndarray, count: int, device: torch.device | str
 ) -> Iterator[Tensor]:
     """Go through the training images from which batch-norm statistics are recomputed, for `recalibrated`.
 
     Parameters
     ----------
-    images, manifest
-        Packed images and tier.
+    images : PackedImages
+    index : ndarray (sample,) int64
+        The training images.
     count : int
-        How many images (`batch_norm_images`).
+        How many of them (`batch_norm_images`).
     device : torch.device
         The model's.
 
@@ -123,9 +127,7 @@ def batch_norm_batches(
     Tensor (sample, channel, y, x)
         Pixels in [0, 1].
     """
-    chosen = training_sample(manifest, count, BATCH_NORM)
-    subset = Subset(
-        images, manifest.index["train"][chosen], manifest.label["train"][chosen], torch.device(device)
-    )
+    chosen = index[fixed_sample(len(index), count, BATCH_NORM)]
+    subset = Subset(images, chosen, np.zeros_like(chosen), torch.device(device))
     for pixels, _ in subset.batches():
         yield pixels

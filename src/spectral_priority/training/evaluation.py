@@ -54,3 +54,27 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], classes
     hits = np.diagonal(table)
     counts = np.stack([table.sum(1), table.sum(0), hits], axis=1).astype(np.int64)
     return Evaluation(float(loss) / number, float(hits.sum()) / number, counts)
+
+
+@torch.no_grad()
+def class_means(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tensor:
+    """Return the mean embedding of each class, (class, embedding), in eval mode; sums are float64.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With a method `embed`; its mode is restored.
+    batches : iterable of (pixels, labels)
+        Images of every class, on the model's device.
+    classes : int
+        Number of classes.
+    """
+    training = model.training
+    model.eval()
+    total, number = 0, 0
+    for pixels, labels in batches:
+        members = nn.functional.one_hot(labels, classes).double()
+        total = total + members.T @ model.embed(pixels).double()
+        number = number + members.sum(0)
+    model.train(training)
+    return (total / number[:, None]).float()

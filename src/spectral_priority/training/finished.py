@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..store.atomic import read_json, write_json
+from ..store.atomic import read_json, remove_partials, write_json
 from ..store.finished import Finished
 
 CHECKPOINTS, HISTORY, CLASS_HISTORY, RUN = OUTPUTS = (
@@ -29,6 +29,8 @@ def publish_run(finished: Finished, targets: Mapping[str, Path], published: str)
     published : str
         What run.json says: `trained` or `again`.
     """
+    for target in targets.values():
+        remove_partials(target)
     for name in OUTPUTS[:-1]:
         finished.publish(name, targets[name])
     write_json(targets[RUN], {**read_json(finished.folder / RUN), "published": published})

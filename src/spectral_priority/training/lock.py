@@ -50,10 +50,11 @@ class Lock:
 
     def __init__(self, folder: str | Path, wait_minutes: float = 0.0):
         self.folder, self.wait_minutes = Path(folder), wait_minutes
-        self.path = self.folder / "lock"
+        self.path, self.guard = self.folder / "lock", self.folder / "lock.guard"
         self.token = uuid.uuid4().hex
         self.took_over: dict[str, Any] | None = None
         self._lost = False
+        self._looked = time.time()
         self._stop = threading.Event()
 
     def __enter__(self) -> Lock:
@@ -70,15 +71,21 @@ class Lock:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join()
-        if _read(self.path).get("token") == self.token:
-            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), _one_at_a_time(self.guard):
+            if _read(self.path).get("token") == self.token:
+                self.path.unlink()
 
     def check(self) -> None:
         """Refuse to go on where another process has taken the lock over (this one slept for minutes)."""
+        if time.time() - self._looked > 2 * HEARTBEAT:  # it has just woken up
+            self._look()
         if self._lost:
+            holder = _read(self.path)
+            if not holder:
+                raise InputError(self.path, "was removed", todo="see that nobody else works here; start again")
             raise InputError(
                 self.path,
-                f"was taken over by {_described(_read(self.path))}, as this process gave no sign for minutes",
+                f"was taken over by {_described(holder)}, as this process gave no sign for minutes",
                 todo="let the other process finish",
             )
 
@@ -86,7 +93,7 @@ class Lock:
         """Take the lock where it is free or abandoned; on the last try, refuse where it is not."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _one_at_a_time(self.folder / "lock.guard"):
+            with _one_at_a_time(self.guard):
                 touched = self._touched()
                 if touched is not None:
                     holder, age = _read(self.path), self._now() - touched
@@ -108,20 +115,24 @@ class Lock:
 
     def _now(self) -> float:
         """Return the time that the file system gives a file touched now: clocks of machines differ."""
-        probe = self.folder / f"lock.clock.{self.token}"
-        probe.write_bytes(b"now")
-        try:
-            return probe.stat().st_mtime
-        finally:
-            probe.unlink()
+        os.utime(self.guard)
+        return self.guard.stat().st_mtime
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT):
-            if _read(self.path).get("token") != self.token:
-                self._lost = True
-                return
-            with contextlib.suppress(OSError):  # a hiccup of the disk: the next beat tries again
+        while not self._lost and not self._stop.wait(HEARTBEAT):
+            self._look()
+
+    def _look(self) -> None:
+        """Note where the lock is another's, or gone; otherwise give a sign of life."""
+        try:
+            ours = self.token.encode() in self.path.read_bytes()
+            if ours:
                 os.utime(self.path)
+        except FileNotFoundError:
+            ours = False
+        except OSError:
+            return  # a hiccup of the disk: the next look tells
+        self._lost, self._looked = not ours, time.time()
 
 
 def _abandoned(holder: dict[str, Any], age: float) -> bool:

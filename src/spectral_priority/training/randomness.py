@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-INITIAL, ORDER, AUGMENTATION, LAYERS = 11, 12, 13, 14
+INITIAL, ORDER, AUGMENTATION, LAYERS, PARTNERS, NEGATIVES = 11, 12, 13, 14, 15, 16
 """What random numbers are for; those of different purposes are independent."""
 
 

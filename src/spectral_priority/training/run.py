@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..program import Stopped
 from ..progress import bar
@@ -24,12 +26,16 @@ from .history import HISTORY as COLUMNS
 from .history import class_rows, history_row, label_entropy, write_rows
 from .lock import Lock
 from .loop import Training, count_parameters, prepare_device
+from .ranks import Ranks, sharing
 from .schedule import checkpoint_steps, learning_rate
-from .state import PARTS, Progress, load_state, remove_state, save_state
+from .state import Progress, load_state, save_state
 from .task import Task, check_task
+from .work_folder import ATTEMPTS, PARTS, clear
 
 Stop = Callable[[int], str | None]
 """Asked before every step with the steps of this attempt: says why to stop now, None to go on."""
+AtCheckpoint = Callable[[int, nn.Module], None]
+"""Called with the step and the model at every checkpoint before its state is saved; called again if it was not."""
 
 
 def run_training(
@@ -40,6 +46,7 @@ def run_training(
     threads: int = 1,
     stop: Stop = lambda steps_made: None,
     save_every_seconds: float = 30.0,
+    at_checkpoint: AtCheckpoint | None = None,
 ) -> Finished:
     """Train a task to its end, and keep the finished run in the lock's folder, ready for `finished.publish_run`.
 
@@ -59,6 +66,8 @@ def run_training(
         See `Stop`.
     save_every_seconds : float
         Time between saved states; checkpoints save too. No result depends on it.
+    at_checkpoint : function, optional
+        See `AtCheckpoint`: the hook for measures inside training.
 
     Returns
     -------
@@ -74,28 +83,76 @@ def run_training(
         Where `stop` said so; the state is saved.
     """
     check_task(task)
-    chosen = prepare_device(device, threads)
+    chosen = prepare_device(device, threads, task.recipe.deterministic)
     fingerprint = task.fingerprint(code, chosen.type)
-    run = _Run(task, fingerprint, Training(task, chosen), threads, lock)
-    run.resume()
-    run.train(stop, save_every_seconds)
+    with closing(Ranks(chosen, *sharing(chosen))) as ranks:
+        ranks.told(TRAIN)
+        with closing(Training(task, chosen, ranks)) as training:
+            run = _Run(task, fingerprint, training, threads, lock, at_checkpoint)
+            run.resume()
+            run.train(stop, save_every_seconds)
     finished = Finished(lock.folder, fingerprint)
     finished.keep(lambda folder: run.write_results(folder, code))
-    remove_state(lock.folder)
-    run.attempts.path.unlink()
+    clear(lock.folder)
     return finished
+
+
+def follow_training(task: Task, device: str = "auto", threads: int = 1) -> None:
+    """Share a training that another process leads (see `ranks`), to its end.
+
+    Raises
+    ------
+    Stopped
+        Where the first process stopped it.
+    """
+    chosen = prepare_device(device, threads, task.recipe.deterministic)
+    if sharing(chosen) == (1, 0):
+        return
+    with closing(Ranks(chosen, *sharing(chosen))) as ranks:
+        if ranks.told(None) != TRAIN:
+            return
+        with closing(Training(task, chosen, ranks)) as training:
+            training.step = ranks.told(None)
+            ranks.copy_from_first(training.tensors())
+            while (word := ranks.told(None)) != END:
+                if word == STEP:
+                    training.take_step()
+                else:
+                    training.look_at_losses()
+                if word == STOP:
+                    raise Stopped(f"{task.name}: stopped at step {training.step}")
+
+
+def dismiss_followers(device: str) -> None:
+    """Tell the processes that would have shared this training that there is nothing to do."""
+    chosen = prepare_device(device, threads=1)
+    with closing(Ranks(chosen, *sharing(chosen))) as ranks:
+        ranks.told(None)
+
+
+TRAIN, STEP, KEEP, SAVE, STOP, END = "train", "step", "keep a checkpoint", "save", "stop", "end"
+"""What the first process of a training tells the others to do next."""
 
 
 class _Run:
     """One attempt at a training."""
 
-    def __init__(self, task: Task, fingerprint: str, training: Training, threads: int, lock: Lock):
+    def __init__(
+        self,
+        task: Task,
+        fingerprint: str,
+        training: Training,
+        threads: int,
+        lock: Lock,
+        at_checkpoint: AtCheckpoint | None,
+    ):
         self.task, self.fingerprint, self.training, self.lock = task, fingerprint, training, lock
+        self.at_checkpoint = at_checkpoint
         self.work = lock.folder
         self.started = time.monotonic()
         self.threads = threads
-        self.attempts = Attempts(self.work / "attempts.jsonl", fingerprint)
-        self.entropy = label_entropy(task.manifest.label["train"])
+        self.attempts = Attempts(self.work / ATTEMPTS, fingerprint)
+        self.entropy = label_entropy(training.label)
         self.history: list[dict[str, Any]] = []
         self.counts: list[np.ndarray] = []  # by row of the history: counts per class
         self.step_seconds = 0.0
@@ -103,7 +160,7 @@ class _Run:
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
-        saved = load_state(self.work, self.fingerprint, logging.warning)
+        saved = load_state(self.work, self.fingerprint, logging.warning, self._keeps_weights)
         known = {}
         if saved:
             progress, tensors = saved
@@ -120,32 +177,40 @@ class _Run:
                     progress.threads,
                     self.threads,
                 )
+        ranks = self.training.ranks
+        ranks.told(self.training.step)
+        ranks.copy_from_first(self.training.tensors())
         self.first_step = self.training.step
         self.attempt = self.attempts.begin(self.first_step, known)
 
     def train(self, stop: Stop, save_every_seconds: float) -> None:
         """Make the steps that are left, with a checkpoint wherever one is due."""
-        training, steps = self.training, self.task.recipe.steps
+        training, steps, told = self.training, self.task.recipe.steps, self.training.ranks.told
         due = set(checkpoint_steps(self.task.recipe, self.task.steps_per_epoch))
         due -= {row["step"] for row in self.history}
         with bar(f"train {self.task.name}", steps, "step", initial=training.step) as shown:
             saved_at = before = time.monotonic()
             while True:
                 if training.step in due:
+                    told(KEEP)
                     self._keep_checkpoint()
-                    due.discard(training.step)
                     self._save()
+                    due.discard(training.step)
                     saved_at = before = time.monotonic()
                     shown.set_postfix(loss=f"{self.history[-1]['fixed_train_loss']:.3f}", refresh=False)
                 elif before - saved_at >= save_every_seconds:
+                    told(SAVE)
                     self._save()
                     saved_at = before = time.monotonic()
                 if training.step == steps:
+                    told(END)
                     break
                 self.lock.check()
                 reason = stop(training.step - self.first_step)
                 if reason:
+                    told(STOP)
                     self._stop(reason)
+                told(STEP)
                 training.take_step()
                 shown.update()
                 now = time.monotonic()
@@ -156,7 +221,8 @@ class _Run:
     def write_results(self, folder: Path, code: str) -> None:
         """Write the four files of the finished run into a folder."""
         task, rows, recipe = self.task, self.history, self.task.recipe
-        assemble((self.work / PARTS / part_name(row["step"]) for row in rows), folder / CHECKPOINTS)
+        kept = [row["step"] for row in rows if self._keeps_weights(row["step"])]
+        assemble((self.work / PARTS / part_name(step) for step in kept), folder / CHECKPOINTS)
         write_rows(folder / HISTORY, COLUMNS, rows)
         names = task.manifest.class_names
         classes = (
@@ -174,6 +240,8 @@ class _Run:
                 "recipe": task.recipe_name,
                 "seed": task.seed,
                 "options": recipe.model_dump(mode="json"),
+                "init": task.init and task.init.facts(),
+                "teacher": task.teacher and task.teacher.facts(),
                 "fingerprint": self.fingerprint,
                 "code": code,
                 "manifest_sha256": task.manifest.sha256,
@@ -182,6 +250,8 @@ class _Run:
                 "steps": recipe.steps,
                 "epochs": recipe.steps / task.steps_per_epoch,
                 "steps_per_epoch": task.steps_per_epoch,
+                "checkpoint_steps": [row["step"] for row in rows],
+                "training_images": len(self.training.label),
                 "attempts": attempts,
                 "optimizer_steps_run": steps_run(attempts),
                 "published": "trained",
@@ -193,13 +263,19 @@ class _Run:
             },
         )
 
+    def _keeps_weights(self, step: int) -> bool:
+        return not self.task.recipe.measure_during_training or step == self.task.recipe.steps
+
     def _keep_checkpoint(self) -> None:
         training, recipe = self.training, self.task.recipe
         training.look_at_losses()
         step = training.step
-        part = self.work / PARTS / part_name(step)
-        write_checkpoints(part, {step: training.model.state_dict()}, self.fingerprint)
-        fixed_train, validation = training.evaluate()
+        look = training.look()
+        if self.at_checkpoint is not None:
+            self.at_checkpoint(step, look.model)
+        if self._keeps_weights(step):
+            part = self.work / PARTS / part_name(step)
+            write_checkpoints(part, {step: look.model.state_dict()}, self.fingerprint)
         self.history.append(
             history_row(
                 step,
@@ -207,12 +283,12 @@ class _Run:
                 recipe.batch_size,
                 learning_rate(recipe, step),
                 training.loss_sum / training.loss_count if training.loss_count else None,
-                fixed_train,
-                validation,
+                look.fixed_train,
+                look.validation,
                 self.entropy,
             )
         )
-        self.counts.append(validation.counts)
+        self.counts.append(look.validation.counts)
         training.loss_sum, training.loss_count = 0.0, 0
 
     def _save(self) -> None:

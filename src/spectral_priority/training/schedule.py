@@ -15,7 +15,7 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
     `constant`; `cosine`: half a cosine from the peak to zero; `one-cycle`: half a cosine from 1/25 of the peak up to
     it over the first 30 % of the steps, and half a cosine down to zero (after Smith and Topin 2019, arXiv 1708.07120,
-    without the cycle of the momentum).
+    without the cycle of the momentum); `step`: the peak, times `step_factor` from each share of `step_at` on.
 
     >>> [round(learning_rate(Recipe(steps=4, learning_rate=1), step), 3) for step in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]
@@ -25,6 +25,8 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return peak
     if recipe.schedule == "cosine":
         return peak * _fall(gone)
+    if recipe.schedule == "step":
+        return peak * recipe.step_factor ** sum(gone >= share for share in recipe.step_at)
     if gone < RISE:
         return peak * (1 - (1 - FIRST) * _fall(gone / RISE))
     return peak * _fall((gone - RISE) / (1 - RISE))

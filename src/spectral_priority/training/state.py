@@ -16,13 +16,12 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import InputError
-from ..store.atomic import atomic, sync
+from ..store.atomic import atomic, remove_partials, sync
 from .checkpoints import open_checkpoints, part_name
 from .tensorfile import read_header, write_tensors
+from .work_folder import PARTS, PREVIOUS, SET_ASIDE, STATE, UNUSABLE
 
 KIND = "spectral-priority/1 training-state"
-STATE, PREVIOUS, UNUSABLE = "state.safetensors", "state.previous.safetensors", "state.unusable.safetensors"
-PARTS, SET_ASIDE = "parts", "set-aside"
 
 
 @dataclass
@@ -75,7 +74,10 @@ def save_state(work: Path, fingerprint: str, progress: Progress, tensors: Mappin
 
 
 def load_state(
-    work: Path, fingerprint: str, say: Callable[[str], None]
+    work: Path,
+    fingerprint: str,
+    say: Callable[[str], None],
+    keeps_weights: Callable[[int], bool] = lambda step: True,
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Load the newest state that is whole and belongs to a fingerprint, and drop parts that it doesn't know.
 
@@ -87,6 +89,8 @@ def load_state(
     fingerprint : str
     say : function
         Told, in a sentence, of every state that can't be used.
+    keeps_weights : function
+        Tells whether the checkpoint of a step has a part.
 
     Returns
     -------
@@ -95,6 +99,7 @@ def load_state(
     """
     from safetensors.torch import load_file
 
+    remove_partials(work / STATE)
     for name in (STATE, PREVIOUS):
         path = work / name
         if not path.exists():
@@ -111,7 +116,7 @@ def load_state(
                 )
                 return None
             progress = Progress(**json.loads(metadata["progress"]))
-            known = [row["step"] for row in progress.history]
+            known = [row["step"] for row in progress.history if keeps_weights(row["step"])]
             for step in known:
                 part = open_checkpoints(work / PARTS / part_name(step))
                 if part.fingerprint != fingerprint or part.steps != [step]:
@@ -125,14 +130,6 @@ def load_state(
         return progress, tensors
     _drop_parts(work, keep=set())
     return None
-
-
-def remove_state(work: Path) -> None:
-    """Remove what a finished training no longer needs."""
-    for name in (STATE, PREVIOUS, UNUSABLE):
-        (work / name).unlink(missing_ok=True)
-    for name in (PARTS, SET_ASIDE):
-        shutil.rmtree(work / name, ignore_errors=True)
 
 
 def _set_aside(work: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import time
 
@@ -31,6 +32,7 @@ class StopRequest:
         self.signal: signal.Signals | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
+        atexit.register(_ignore_signals)  # Python gives them back to the system before it has ended
 
     def __call__(self, steps_made: int) -> str | None:
         """Return why to stop now, None to go on.
@@ -61,3 +63,8 @@ class StopRequest:
     def _note(self, number: int, frame: object) -> None:
         self.signal = signal.Signals(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

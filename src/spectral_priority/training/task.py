@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,19 +14,26 @@ from ..data.manifest import Manifest
 from ..errors import InputError
 from ..fingerprint import options_fingerprint
 
+if TYPE_CHECKING:
+    from .sources import Source
+
 NO_RESULT_DEPENDS_ON = {"threads", "time_limit_minutes"}
 """Options that change when a run ends, not where."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run to make: a tier of packed images, a recipe under its name, and a seed."""
+    """A run to make: a tier of packed images, a recipe under its name, a seed, and the weights that it uses."""
 
     images: PackedImages
     manifest: Manifest
     recipe_name: str
     recipe: Recipe
     seed: int
+    init: Source | None = None
+    teacher: Source | None = None
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    """Instances that are measured while training, with their code: a changed one trains anew."""
 
     @property
     def name(self) -> str:
@@ -34,7 +43,8 @@ class Task:
     @property
     def steps_per_epoch(self) -> int:
         """Full batches in an epoch; the images left over are dropped (other ones in every epoch)."""
-        return len(self.manifest.index["train"]) // self.recipe.batch_size
+        present = len(self.manifest.index["train"])
+        return min(present, self.recipe.images or present) // self.recipe.batch_size
 
     def fingerprint(self, code: str, device: str) -> str:
         """Return the fingerprint of all that the results depend on.
@@ -54,6 +64,9 @@ class Task:
                 "data": self.images.content_sha256,
                 "code": code,
                 "device": device,
+                "init": self.init and self.init.identity,
+                "teacher": self.teacher and self.teacher.identity,
+                "measures": dict(self.measures),
             }
         )
 
@@ -92,6 +105,21 @@ def check_task(task: Task) -> None:
         missing = [manifest.class_names[number] for number in np.flatnonzero(present == 0)]
         raise InputError(
             where, f"has no training images of {', '.join(missing)}", "images of every class", again
+        )
+    wanted = task.recipe.images
+    if wanted is not None and not classes <= wanted <= present.sum():
+        raise InputError(
+            f"recipes.{task.recipe_name}.images",
+            f"found {wanted}, but {where} has {classes} classes and {present.sum()} training images",
+            f"{classes} to {present.sum()}",
+        )
+    if task.recipe.objective == "triplet" and present.min() < 2:
+        alone = [manifest.class_names[number] for number in np.flatnonzero(present < 2)]
+        raise InputError(
+            where,
+            f"has one training image of {', '.join(alone)}",
+            "two or more for the triplet objective",
+            again,
         )
     if task.recipe.batch_size > present.sum():
         raise InputError(

@@ -1,29 +1,20 @@
-"""Models by name: pixels in [0, 1] in, logits out; and copies of them with recomputed batch-norm statistics."""
+"""From a recipe to its model, with fresh weights."""
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections import OrderedDict
-from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from .config.recipe import Recipe
-from .errors import InputError
+from ..config.recipe import Recipe
+from ..errors import InputError
+from .layers import Embedder, Normalise
 
 SMALL_CNN = "small_cnn"
 SMALLEST = 8
 """Smallest image side that `small_cnn` takes: its last map is an eighth of it."""
-
-
-class Normalise(nn.Module):
-    """First layer of every model: (x − 0.5) / 0.25, so that gradients are per unit of pixel value (METHODS 2)."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return pixels (sample, channel, y, x) of [0, 1] as values of [−2, 2]."""
-        return (pixels - 0.5) / 0.25
 
 
 def build_model(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Module:
@@ -32,7 +23,7 @@ def build_model(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Mo
     Parameters
     ----------
     recipe : Recipe
-        `model`, `stem` and `width` are read.
+        `model`, `stem`, `width`, `normalisation`, `objective` and `embedding` are read.
     classes : int
         Number of logits.
     channels, size : int
@@ -42,7 +33,7 @@ def build_model(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Mo
     -------
     nn.Module
         Takes float32 pixels in [0, 1], (sample, channel, y, x), returns logits, (sample, class). Its parameters lie
-        in channels-last order, the faster one on the CPU and on CUDA.
+        in channels-last order, the faster one on the CPU and on CUDA. For the triplet objective it is an `Embedder`.
 
     Raises
     ------
@@ -55,63 +46,21 @@ def build_model(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Mo
     >>> model(torch.rand(2, 1, 16, 16)).shape
     torch.Size([2, 3])
     """
+    embeds = recipe.objective == "triplet"
+    outputs = recipe.embedding if embeds else classes
+    normalise = Normalise(recipe.normalisation, channels)
     if recipe.model == SMALL_CNN:
-        network = _small_cnn(recipe, classes, channels, size)
+        network = _small_cnn(recipe, outputs, channels, size)
     else:
-        network = _torchvision_model(recipe, classes, channels, size)
-    model = nn.Sequential(OrderedDict(normalise=Normalise(), network=network))
+        network = _torchvision_model(recipe, outputs, channels, size)
+    if embeds:
+        model = Embedder(normalise, network, classes, outputs)
+    else:
+        model = nn.Sequential(OrderedDict(normalise=normalise, network=network))
     return model.to(memory_format=torch.channels_last)
 
 
-def has_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a model keeps running statistics of batches."""
-    return bool(_batch_norms(model))
-
-
-@torch.no_grad()
-def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """Copy a model, its batch-norm running statistics recomputed as the plain mean over batches (METHODS 2).
-
-    Early in training the running statistics are still near their initial values, and a measure of the model would see
-    a function that was never trained. Everything but batch normalisation is in eval mode (no dropout).
-
-    Parameters
-    ----------
-    model : nn.Module
-        It stays as it is.
-    batches : iterable of Tensor
-        Pixels in [0, 1], (sample, channel, y, x), on the model's device, in batches of about equal size.
-
-    Returns
-    -------
-    nn.Module
-        The copy, in eval mode.
-    """
-    model = copy.deepcopy(model).eval()
-    layers = _batch_norms(model)
-    if not layers:
-        return model
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # the cumulative mean
-        layer.train()
-    for pixels in batches:
-        model(pixels)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
-    return model.eval()
-
-
-def _batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    return [
-        layer
-        for layer in model.modules()
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is not None
-    ]
-
-
-def _small_cnn(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Module:
+def _small_cnn(recipe: Recipe, outputs: int, channels: int, size: int) -> nn.Module:
     """Four 3×3 convolutions; the first keeps the resolution, so that the highest ring reaches a learned layer."""
     if recipe.stem != "standard":
         raise InputError(f"stem of {SMALL_CNN}", f"found {recipe.stem!r}", "'standard'")
@@ -130,12 +79,12 @@ def _small_cnn(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Mod
     head = [
         ("pool", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),
-        ("head", nn.Linear(before, classes)),
+        ("head", nn.Linear(before, outputs)),
     ]
     return nn.Sequential(OrderedDict(layers + head))
 
 
-def _torchvision_model(recipe: Recipe, classes: int, channels: int, size: int) -> nn.Module:
+def _torchvision_model(recipe: Recipe, outputs: int, channels: int, size: int) -> nn.Module:
     import torchvision  # seconds of start-up, which `small_cnn` needn't pay
 
     name = recipe.model
@@ -160,16 +109,16 @@ def _torchvision_model(recipe: Recipe, classes: int, channels: int, size: int) -
     elif name in ("googlenet", "inception_v3"):
         options |= {"aux_logits": False, "init_weights": True}
     try:
-        network = torchvision.models.get_model(name, weights=None, num_classes=classes, **options)
+        network = torchvision.models.get_model(name, weights=None, num_classes=outputs, **options)
     except (RuntimeError, ValueError, AssertionError) as error:
         raise unfit from error
     _fit_stem(network, recipe, channels)
     try:
         with torch.no_grad():
-            logits = network.eval()(torch.zeros(1, channels, size, size))
+            made = network.eval()(torch.zeros(1, channels, size, size))
     except (RuntimeError, ValueError, AssertionError) as error:
         raise unfit from error
-    if tuple(logits.shape) != (1, classes):
+    if tuple(made.shape) != (1, outputs):
         raise unfit
     return network.train()
 
