@@ -1,9 +1,10 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
+# make soak   a hundred kills of trainings; make bench: how fast everything is
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test env lint reference lock help
+.PHONY: demo test env lint soak bench reference lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -17,6 +18,9 @@ demo: env ## the built-in study, to results/demo/report.html
 
 test: env ## all tests
 	$(VENV)/bin/python -m pytest
+
+bench: env ## speed and memory, to benchmarks/RESULTS.md (some of them: ONLY="training startup"; shorter: QUICK=1)
+	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
 
 env: $(READY) ## the environment of requirements.lock, in .venv
 
@@ -33,6 +37,12 @@ lint: env ## style of the code and of the workflow
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
+
+soak: env ## a hundred kills of short trainings, in every phase of their lives; the log is tests/soak/LOG.md
+	$(VENV)/bin/python tests/soak/soak.py --kills 100
+
+bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup" for some)
+	$(VENV)/bin/python benchmarks $(ONLY)
 
 reference: env ## config/README.md and workflow/schemas/config.schema.json, from the typed configuration
 	$(VENV)/bin/python -m spectral_priority.config.reference

@@ -3,12 +3,32 @@
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "torchvision", "xarray", "pandas", "matplotlib", "sklearn", "scipy", "statsmodels"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "xarray",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "statsmodels",
+    "seaborn",
+    "skimage",
+}
+BEFORE_WORK = {
+    "train": set(),
+    "measure": set(),
+    "tier": set(),
+    "report": {"pandas", "xarray"},
+    "figure": {"pandas", "xarray", "matplotlib"},
+}
+"""Program → the heavy packages that it imports before it knows what there is to do."""
 
 
 def imported_by(code: str) -> set[str]:
@@ -29,6 +49,27 @@ def test_reading_the_snakefile_imports_no_numerics():
 
 def test_importing_the_package_imports_no_numerics():
     assert imported_by("import spectral_priority") == set()
+
+
+@pytest.mark.parametrize("program", BEFORE_WORK)
+def test_a_program_imports_at_first_no_more_than_it_always_needs(program):
+    file = PROJECT / "workflow" / "scripts" / f"{program}.py"
+    found = imported_by(f"import runpy; runpy.run_path({str(file)!r}, run_name='imported')")
+    assert found == BEFORE_WORK[program]
+
+
+def test_a_training_needs_neither_torchvision_nor_torchs_compiler(tmp_path):
+    """The compiler comes with an optimiser of torch.optim, and takes as long as torch itself."""
+    code = f"""
+        import sys; sys.path.insert(0, {str(PROJECT / "tests" / "unit")!r})
+        from pathlib import Path
+        from tiny_training import make_task, train_in_process, write_data
+        folder = Path({str(tmp_path)!r})
+        write_data(folder)
+        train_in_process(make_task(folder, steps=2), folder / "work")
+        assert "torch._dynamo" not in sys.modules
+    """
+    assert imported_by(textwrap.dedent(code)) == {"torch"}
 
 
 @pytest.mark.parametrize("program", ["pack", "reference", "similarity", "spectra", "artefact_spectrum", "tier",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError
 from ..store.tables import read_csv, write_csv
@@ -39,6 +38,8 @@ def mean_between(similarity: np.ndarray, groups: Sequence[Sequence[int]]) -> tup
 
 def write_similarity(target: str | Path, classes: Sequence[str], similarity: np.ndarray) -> None:
     """Write a similarity as CSV: a column `class`, then one column per class; NaN as an empty cell."""
+    import pandas as pd  # here, for a tier that asks for no similarity needs none of it
+
     frame = pd.DataFrame(similarity, columns=list(classes))
     frame.insert(0, "class", list(classes), allow_duplicates=True)
     write_csv(target, frame)

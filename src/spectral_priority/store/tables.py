@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .atomic import atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_csv(target: str | Path, frame: pd.DataFrame) -> None:
@@ -25,6 +27,8 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     InputError
         Naming the file, and the columns that are missing.
     """
+    import pandas as pd  # here, for not every program that could read a table does
+
     try:
         frame = pd.read_csv(
             path, keep_default_na=False, na_values=["", "nan", "NaN"], float_precision="round_trip"

@@ -82,7 +82,9 @@ class Lock:
         if self._lost:
             holder = _read(self.path)
             if not holder:
-                raise InputError(self.path, "was removed", todo="see that nobody else works here; start again")
+                raise InputError(
+                    self.path, "was removed", todo="see that nobody else works here; start again"
+                )
             raise InputError(
                 self.path,
                 f"was taken over by {_described(holder)}, as this process gave no sign for minutes",
