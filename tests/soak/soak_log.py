@@ -69,8 +69,8 @@ def write_log(
 Made by `{command}`, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; tests/soak/soak.py says how.
 
 - Result: {result}.
-- {len(kills)} kills ({signals}): {uniform} at moments uniform over the life of the process, {len(kills) - uniform} aimed
-  at phases that those hit rarely.
+- {len(kills)} kills ({signals}): {uniform} at moments uniform over the life of the process,
+  {len(kills) - uniform} aimed at phases that those hit rarely.
 - {len(trainings)} trainings ({variants}), two side by side, in {starts} starts and {seconds / 60:.1f} minutes.
 - {os.cpu_count()} CPUs ({platform.machine()}, {platform.system()}), Python {platform.python_version()}, torch
   {version("torch")}; code fingerprint of the training {code}.
