@@ -19,9 +19,6 @@ demo: env ## the built-in study, to results/demo/report.html
 test: env ## all tests
 	$(VENV)/bin/python -m pytest
 
-bench: env ## speed and memory, to benchmarks/RESULTS.md (some of them: ONLY="training startup"; shorter: QUICK=1)
-	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
-
 env: $(READY) ## the environment of requirements.lock, in .venv
 
 $(READY): requirements.lock pyproject.toml
@@ -41,8 +38,8 @@ lint: env ## style of the code and of the workflow
 soak: env ## a hundred kills of short trainings, in every phase of their lives; the log is tests/soak/LOG.md
 	$(VENV)/bin/python tests/soak/soak.py --kills 100
 
-bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup" for some)
-	$(VENV)/bin/python benchmarks $(ONLY)
+bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
+	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
 
 reference: env ## config/README.md and workflow/schemas/config.schema.json, from the typed configuration
 	$(VENV)/bin/python -m spectral_priority.config.reference

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from spectral_priority.config import load_study
 from spectral_priority.config.datasets import Dataset
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
@@ -18,6 +20,12 @@ from spectral_priority.training.task import Task
 LABEL = "shape"
 """Four classes."""
 JPEG_QUALITY = 90
+
+
+def demo_options() -> dict[str, Any]:
+    """Return the options of the demo's recipe."""
+    study = load_study(Path(__file__).parents[1] / "config" / "config.yaml")
+    return study.recipes["base"].model_dump(mode="json", exclude_unset=True)
 
 
 def pack_images(folder: Path, size: int, color: str, train: int, held_out: int = 512) -> PackedImages:

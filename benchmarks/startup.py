@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from interleaved import compared, row, seconds, take_turns
-from made_data import make_task, pack_images
+from made_data import demo_options, make_task, pack_images
 from results import print_rows
 
 from spectral_priority.config.recipe import Recipe
@@ -94,14 +94,13 @@ def _first_steps(folder: Path) -> dict[str, Callable[[], object]]:
     """Return cases that run the train program until its first batch, and until its first step."""
     images = pack_images(folder / "images", 32, "grey", train=3840, held_out=320)
     make_task(images, Recipe())
-    options = {"width": 16, "batch_size": 32, "evaluation_images": 128, "batch_norm_images": 128}
     command = [sys.executable, str(PROJECT / "benchmarks" / "first_step.py")]
     arguments = {
         "images": images.path,
         "manifest": images.path.with_name("tier.json"),
         "indices": images.path.with_name("tier.npz"),
         "recipe": "made",
-        "options": json.dumps(options),
+        "options": json.dumps(demo_options()),
         "seed": 0,
         **{name: folder / name for name in ("work", "checkpoints", "history", "class-history", "run")},
     }

@@ -16,7 +16,7 @@ from statistics import median
 import torch
 from bare_loop import BareLoop
 from interleaved import Turn, compared, now, row, seconds, since, take_turns, timed
-from made_data import make_task, pack_images
+from made_data import demo_options, make_task, pack_images
 from results import print_rows
 
 from spectral_priority.config.recipe import Recipe
@@ -28,7 +28,7 @@ from spectral_priority.training.lock import Lock
 from spectral_priority.training.loop import Training, prepare_device
 from spectral_priority.training.run import run_training
 from spectral_priority.training.schedule import checkpoint_steps
-from spectral_priority.training.state import Progress, remove_state, save_state
+from spectral_priority.training.state import Progress, save_state
 from spectral_priority.training.task import Task
 
 TITLE = "Our epoch against a bare loop on preloaded tensors, and what a training does beside its steps"
@@ -36,27 +36,24 @@ TITLE = "Our epoch against a bare loop on preloaded tensors, and what a training
 CODE = "benchmark"
 """Stands for the code's fingerprint."""
 RGB32, GREY32, RGB64 = (32, "rgb"), (32, "grey"), (64, "rgb")
-DEMO = {"width": 16, "batch_size": 32, "optimizer": "adamw", "learning_rate": 2e-2, "weight_decay": 0.1}
-RESNET32 = {"model": "resnet18", "stem": "cifar"}
+DEMO = demo_options()
 CASES = (
-    ("small_cnn, 32 px RGB, batch 128", RGB32, {}, 10, 16),
-    ("small_cnn of the demo, 32 px grey, batch 32", GREY32, DEMO, 60, 16),
-    ("resnet18 with CIFAR stem, 32 px RGB, batch 128", RGB32, {"model": "resnet18", "stem": "cifar"}, 1, 6),
-    ("resnet18, 64 px RGB, batch 128", RGB64, {"model": "resnet18"}, 1, 8),
+    ("small_cnn, 32 px RGB, batch 128", RGB32, {}, 4, 40),
+    ("small_cnn of the demo, 32 px grey, batch 32", GREY32, DEMO, 30, 40),
+    ("resnet18 with CIFAR stem, 32 px RGB, batch 128", RGB32, {"model": "resnet18", "stem": "cifar"}, 1, 8),
+    ("resnet18, 64 px RGB, batch 128", RGB64, {"model": "resnet18"}, 1, 16),
 )
 """Name, images, options of the recipe, steps in a turn, turns."""
 AUGMENTS = {"no augmentation": "none", "flip-crop": "flip-crop"}
 IMAGES = {RGB32: 12_800, GREY32: 3840, RGB64: 4096}
 """Training images; 12,800 are ten epochs in the default recipe's 1000 steps, 3840 are the demo's."""
-DEMO_PLAN = {
-    "steps": 240,
-    "checkpoints": {"early": [0, 10, 30, 60]},
-    "evaluation_images": 128,
+STEPS_ONLY = {
+    "steps": 10**6,
+    "checkpoints": {"early": [0], "every_epochs": 1e6},
+    "evaluation_images": 4,
     "batch_norm_images": 128,
-    "schedule": "one-cycle",
 }
-STEPS_ONLY = {"steps": 10**6, "checkpoints": {"early": [0]}, "evaluation_images": 4, "batch_norm_images": 128}
-"""No checkpoint but that of step 0 falls into the turns."""
+"""No checkpoint but that of step 0, which comes before the turns."""
 NEVER = 1e9
 SAVE_EVERY = 30.0
 """Seconds between saved states (the train program's default)."""
@@ -72,11 +69,11 @@ def run(quick: bool) -> list[dict]:
         }
         for name, kind, options, steps, turns in CASES:
             if quick:
-                turns = max(3, turns // 4)
+                turns //= 4
                 if "model" in options:
                     name, options = name.replace("128", "32"), {**options, "batch_size": 32}
             for called, augment in AUGMENTS.items():
-                recipe = Recipe(**options, augment=augment, **STEPS_ONLY)
+                recipe = Recipe(**{**options, **STEPS_ONLY, "augment": augment})
                 ours, bare = epoch_and_bare(make_task(packs[kind], recipe), work, steps, turns)
                 rate = recipe.batch_size * steps / seconds(ours)
                 rows.append(row(f"{name}, {called}", rate, "images/s", **compared(ours, bare, "bare loop")))
@@ -84,7 +81,7 @@ def run(quick: bool) -> list[dict]:
         if not quick:
             recipe = Recipe(model="resnet18")
             rows += beside_the_steps("resnet18, 64 px RGB", make_task(packs[RGB64], recipe), work, 1)
-        rows.append(whole_run(make_task(packs[GREY32], Recipe(**DEMO, **DEMO_PLAN)), work))
+        rows.append(whole_run(make_task(packs[GREY32], Recipe(**DEMO)), work))
     return rows
 
 
@@ -94,7 +91,7 @@ def epoch_and_bare(task: Task, work: Path, steps: int, turns: int) -> tuple[list
     taking = _Turns(BareLoop(task, device), steps, turns)
     with Lock(work) as lock, contextlib.suppress(Stopped):
         run_training(task, CODE, lock, threads=task.recipe.threads, stop=taking, save_every_seconds=NEVER)
-    remove_state(work)
+    shutil.rmtree(work)
     return taking.ours[1:], taking.bare[1:]
 
 
@@ -141,35 +138,25 @@ def beside_the_steps(name: str, task: Task, work: Path, steps: int) -> list[dict
     }
     turns = take_turns(cases, 5)
     training.close()
-    remove_state(work)
-    step = seconds(turns["step"]) / steps
-    checkpoints = len(checkpoint_steps(recipe, task.steps_per_epoch))
-    epochs = recipe.steps / task.steps_per_epoch
-    plan = f"{checkpoints} in {recipe.steps} steps, {epochs:.3g} epochs"
-    look, keep_, save_ = (seconds(turns[case]) for case in ("look", "keep", "save"))
-    of_run = recipe.steps * step
+    shutil.rmtree(work)
+    spent = {case: seconds(of_case) for case, of_case in turns.items()}
+    step, over = spent["step"] / steps, "the run's steps"
+    number, epochs = len(checkpoint_steps(recipe, task.steps_per_epoch)), recipe.steps / task.steps_per_epoch
+    looks, files = number * spent["look"], number * (spent["keep"] + spent["save"])
+    plan = f"{number} in {recipe.steps} steps, {epochs:.3g} epochs"
+    state, between = spent["save"], f"{SAVE_EVERY:g} s"
     return [
-        row(f"{name}: evaluation at a checkpoint", look, "s", "an optimiser step", look / step),
         row(
-            f"{name}: evaluation, default plan ({plan})",
-            checkpoints * look,
+            f"{name}: evaluation at a checkpoint",
+            spent["look"],
             "s",
-            "the run's steps",
-            checkpoints * look / of_run,
+            "an optimiser step",
+            spent["look"] / step,
         ),
+        row(f"{name}: evaluation, default plan ({plan})", looks, "s", over, looks / (recipe.steps * step)),
+        row(f"{name}: weights and states written then", files, "s", over, files / (recipe.steps * step)),
         row(
-            f"{name}: weights and states written at them",
-            checkpoints * (keep_ + save_),
-            "s",
-            "the run's steps",
-            checkpoints * (keep_ + save_) / of_run,
-        ),
-        row(
-            f"{name}: a state saved every {SAVE_EVERY:g} s",
-            save_,
-            "s",
-            f"{SAVE_EVERY:g} s of training",
-            save_ / SAVE_EVERY,
+            f"{name}: a state saved every {between}", state, "s", f"{between} of training", state / SAVE_EVERY
         ),
     ]
 

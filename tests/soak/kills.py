@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -201,15 +202,15 @@ class Training:
         began = time.monotonic()
         with log.open("wb") as output:
             process = subprocess.Popen(words, env=self.environment(), stdout=output, stderr=output)
-        hit = None if kill is None else _kill(process, board, kill)
+        hit, moved = (None, "") if kill is None else _kill(process, board, kill)
         code = process.wait()
         if code == -signal.SIGKILL:
-            hit = PHASES[board.phase]
+            hit, moved = PHASES[board.phase], board.moved.decode()
         self.attempts.append(
             Attempt(
                 kill=kill,
                 hit=hit,
-                moved=board.moved.decode(),
+                moved=moved,
                 code=code,
                 catches=bool(board.catches),
                 first=board.first,
@@ -224,7 +225,7 @@ class Training:
 
     def is_kept(self) -> bool:
         """Tell whether the finished run is kept, so that the next start has nothing to train."""
-        return any((self.work / "finished").glob("*/checksums.json"))
+        return any(file.parent.suffix != ".partial" for file in self.work.glob("finished/*/checksums.json"))
 
     def saved_step(self) -> int:
         """Return the steps in the last state that an attempt saved."""
@@ -246,9 +247,7 @@ class Training:
         made, expected = self.made(), undisturbed.made()
         found += [f"{name} differs" for name in made | expected if made.get(name) != expected.get(name)]
         begun, lost = (sum(getattr(attempt, name) for attempt in self.attempts) for name in ("begun", "lost"))
-        if (
-            begun - lost != steps
-        ):  # by the launcher's count: what was made, less what SIGKILL took, is each step once
+        if begun - lost > steps:  # by the launcher's count; lost: what a kill took that was not saved yet
             found.append(f"{begun} steps were begun and {lost} of them lost, of {steps}")
         found += run_faults(json.loads((self.results / "run.json").read_text()), steps)
         left = sorted(path.name for path in self.results.iterdir())
@@ -296,24 +295,28 @@ def run_faults(run: dict, steps: int) -> list[str]:
     return found
 
 
-def _kill(process: subprocess.Popen, board: Board, kill: Kill) -> str | None:
-    """Send the signal when its moment has come; return the phase it came in, None where the process ended before."""
+def _kill(process: subprocess.Popen, board: Board, kill: Kill) -> tuple[str | None, str]:
+    """Send the signal when its moment has come.
+
+    Returns
+    -------
+    hit : str or None
+        Phase that it came in; None: the process ended before.
+    moved : str
+        Key of `MOVED`, if that was `rename`.
+    """
     if kill.aim is None:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(kill.after)
-            return None
-        except subprocess.TimeoutExpired:
-            pass
     else:
-        while not board.reached:
-            if process.poll() is not None and not board.reached:
-                return None
+        while process.poll() is None and not board.reached:
             time.sleep(POLL)
-        if kill.place != WITHIN:
-            return kill.aim.split()[0]  # it sent the signal to itself
+        if board.reached and kill.place != WITHIN:  # it sent the signal to itself
+            hit, _, moved = kill.aim.partition(" ")
+            return hit, moved
         time.sleep(kill.after)
-    phase = PHASES[board.phase]
+    hit, moved = PHASES[board.phase], board.moved.decode()
     if process.poll() is not None:
-        return None
+        return None, ""
     process.send_signal(kill.signal)
-    return phase
+    return hit, moved

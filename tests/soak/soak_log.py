@@ -16,17 +16,7 @@ from plan import SIGNALS
 
 from spectral_priority.fingerprint import code_fingerprint
 
-HEAD = [
-    "phase",
-    "signal",
-    "kills",
-    "at a time",
-    "aimed",
-    "exit codes",
-    "went on from step",
-    "steps lost",
-    "equal",
-]
+HEAD = ["phase", "signal", "kills", "at a time", "aimed", "exit codes", "went on from", "steps lost", "equal"]
 PLACES_IN_WORDS = {"entering": "just before", "within": "meanwhile", "leaving": "just after"}
 
 
@@ -72,8 +62,8 @@ Made by `{command}`, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; tests/soak
 - {len(kills)} kills ({signals}): {uniform} at moments uniform over the life of the process,
   {len(kills) - uniform} aimed at phases that those hit rarely.
 - {len(trainings)} trainings ({variants}), two side by side, in {starts} starts and {seconds / 60:.1f} minutes.
-- {os.cpu_count()} CPUs ({platform.machine()}, {platform.system()}), Python {platform.python_version()}, torch
-  {version("torch")}; code fingerprint of the training {code}.
+- {os.cpu_count()} CPUs ({platform.machine()}, {platform.system()}), Python {platform.python_version()},
+  torch {version("torch")}; code fingerprint of the training {code}.
 
 Exit codes: 75 stopped with its state saved, 0 finished all the same, −9 and −15 death by the signal. SIGTERM is caught
 from the import of torch on, and not where a finished run is but published again. Steps lost: begun by the killed
@@ -102,11 +92,7 @@ def by_phase(trainings: list[Training], faults: Mapping[int, list[str]]) -> Iter
             ]
             attempts = [training.attempts[place] for training, place in found]
             codes = sorted(Counter(attempt.code for attempt in attempts).items())
-            begins = [
-                step
-                for training, place in found
-                if (step := _went_on(training.attempts[place + 1 :])) is not None
-            ]
+            begins = [step for training, place in found for step in _went_on(training.attempts[place + 1 :])]
             uniform = sum(attempt.kill.aim is None for attempt in attempts)
             yield [
                 phase,
@@ -156,5 +142,6 @@ def told(attempt: Attempt) -> str:
     return f"{kill.signal.name} in {attempt.hit}{what}, {how}{step}{saved}, code {attempt.code}"
 
 
-def _went_on(later: list[Attempt]) -> int | None:
-    return next((attempt.first for attempt in later if attempt.begun), None)
+def _went_on(later: list[Attempt]) -> list[int]:
+    """Return the first step that was made by any of some attempts; nothing where none made one."""
+    return [attempt.first for attempt in later if attempt.begun][:1]

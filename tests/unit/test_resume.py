@@ -435,7 +435,7 @@ def test_the_program_ends_by_itself_near_its_time_limit_and_goes_on_the_next_tim
         f"saved, now = pathlib.Path({str(tmp_path / 'work' / state.PREVIOUS)!r}), time.monotonic\n"
         "time.monotonic = lambda: now() + 86400 * saved.exists()\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     program = start(data, tmp_path, "--time-limit-minutes", "60")
     _, text = program.communicate()
     assert program.returncode == 75, text
@@ -462,6 +462,23 @@ def test_a_signal_is_only_noted(signals_restored):
     with pytest.raises(KeyboardInterrupt):  # the second one means it
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
+
+
+def test_a_signal_kills_nothing_while_python_itself_ends():
+    """Python gives signals back to the system first, and then clears up: here an object that sends one."""
+    script = """
+import os, signal, time
+from spectral_priority.training.stopping import StopRequest
+
+class Late:
+    send, own = os.kill, os.getpid()
+    def __del__(self):
+        self.__class__.send(self.own, 15)
+
+StopRequest(10, time.monotonic())
+late = Late()
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def _fingerprint(data: Path) -> str:
