@@ -43,12 +43,13 @@ def run(quick: bool) -> list[dict]:
         planning = _snakemake(Path(folder), "--dry-run", "--quiet", "all")
         cases: dict[str, Callable[[], object]] = {BARE: _python("pass"), TORCH: _python("import torch")}
         cases |= {f"{program}.py": _python(_imports(program)) for program in PROGRAMS}
+        cases["importing Snakemake"] = _python("import snakemake.cli")
         cases["reading the Snakefile"] = lambda: _done(listing)
         cases["reading it and planning the demo"] = lambda: _done(planning)
         cases |= _first_steps(Path(folder))
         times = take_turns(cases, 3 if quick else 9)
         rows = [
-            row(name, seconds(turns), "s", **compared(turns, times[TORCH], TORCH))
+            row(name, seconds(turns), "s", **(compared(turns, times[TORCH], TORCH) if name != TORCH else {}))
             for name, turns in times.items()
         ]
         if not quick:
