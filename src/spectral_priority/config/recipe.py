@@ -10,12 +10,14 @@ from .base import Count, Fraction, Name, Positive, Real, Section, Seed, Whole
 
 
 class Checkpoints(Section):
-    """When weights are kept and the model is evaluated: densely at first, then every few epochs, and at the end."""
+    """When weights are kept and the model is evaluated: densely at first, then every so often, and at the end."""
 
     early: tuple[Annotated[Whole, Field(ge=0)], ...] = (0, 10, 30, 100, 300)
     """Steps; most change is in the first epochs. Step 0 is the untrained model and is always kept."""
     every_epochs: Positive = 1.0
     """Distance of the later checkpoints, in epochs."""
+    every_steps: Count | None = None
+    """Their distance in steps; where it is given, `every_epochs` is not used. The same for tasks of any set size."""
 
 
 class OtherRun(Section):

@@ -6,6 +6,9 @@ asked for) only as float64 sums over the jackknife's groups and over classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -14,11 +17,37 @@ from ..errors import InputError
 from .draws import GROUPS
 from .profile import estimates, jackknife_error, leave_one_out, standard_error
 
+PIECE = 1 << 21
+"""Bytes of gradients that are transformed at a time on the CPU: their spectra then stay in its caches."""
+
 
 def half_plane_power(gradients: torch.Tensor) -> torch.Tensor:
-    """Return Σ_channel |FFT|², orthonormal: (…, channel, N, N) → (…, N, N//2 + 1), in the input's precision."""
-    spectrum = torch.fft.rfft2(gradients, norm="ortho")
-    return (spectrum.real.square() + spectrum.imag.square()).sum(dim=-3)
+    """Return Σ_channel |FFT|², orthonormal: (n, channel, N, N) → (n, N, N//2 + 1) float64.
+
+    The transform has the gradients' precision; its squares, which float32 could not hold for tiny gradients, have not.
+    """
+    power = None
+    for spectrum in torch.fft.rfft2(gradients, norm="ortho").unbind(dim=1):
+        real, imaginary = spectrum.real.double(), spectrum.imag.double()
+        power = real.square() if power is None else power.addcmul_(real, real)
+        power.addcmul_(imaginary, imaginary)
+    return power
+
+
+def radial_sum(power: torch.Tensor) -> torch.Tensor:
+    """Sum half-plane power over rings 1 … farthest corner: (n, N, N//2 + 1) → (n, rings), in the input's precision."""
+    size, flat, device = power.shape[-2], power.flatten(1), power.device
+    if device.type != "cpu":  # scattered sums have no fixed order there
+        return flat @ _constant(fourier.radial_matrix, size, device, corners=True)
+    ring = _constant(fourier.ring_of, size, device).expand(len(flat), -1, -1).flatten(1)
+    counted = (power * _constant(fourier.hermitian_weights, size, device)).flatten(1)
+    sums = power.new_zeros(len(flat), len(fourier.rings(size, corners=True)) + 1)
+    return sums.scatter_add_(1, ring, counted)[:, 1:]
+
+
+@cache
+def _constant(array: Callable[..., np.ndarray], size: int, device: torch.device, **options) -> torch.Tensor:
+    return torch.from_numpy(np.array(array(size, **options))).to(device)
 
 
 class Spectra:
@@ -48,28 +77,33 @@ class Spectra:
         )
         self.rings = len(fourier.rings(size, corners))
         self._parts: list[dict[str, np.ndarray]] = []
-        self._plane = self._gradient = self._class_gradient = self._matrix = 0.0
+        self._plane = self._gradient = self._class_gradient = 0.0
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
-    ):
+    ) -> None:
         """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,)."""
-        combined = gradients.double()
+        of_image = gradients[0].numel() * gradients.element_size()
+        number = max(1, PIECE // of_image) if gradients.device.type == "cpu" else len(gradients)
+        for of_piece in zip(
+            *(given.split(number) for given in (gradients, log_factor, group, labels)), strict=True
+        ):
+            self._add(*of_piece)
+
+    def _add(
+        self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
+    ) -> None:
+        combined = gradients
         if self.channels != "keep":
-            combined = getattr(combined, self.channels)(dim=1, keepdim=True)
+            combined = getattr(gradients.double(), self.channels)(dim=1, keepdim=True)
         power = half_plane_power(combined)
-        flat = power.reshape(len(power), -1)
-        if isinstance(self._matrix, float):
-            matrix = np.array(fourier.radial_matrix(self.size, corners=True))
-            self._matrix = torch.from_numpy(matrix).to(flat.device)
-        ring, dc = flat @ self._matrix, flat[:, 0]
+        ring, dc = radial_sum(power), power[:, 0, 0]
         kept = ring[:, : self.rings].sum(dim=1)
-        squares = combined.square().sum(dim=(1, 2, 3))
         used = kept > 0
         groups = torch.nn.functional.one_hot(group, GROUPS).double() * used[:, None]
-        self._plane = self._plane + (groups / kept.where(used, 1.0)[:, None]).T @ flat
+        self._plane = self._plane + (groups / kept.where(used, 1.0)[:, None]).T @ power.flatten(1)
         if self.of_mean:
-            scaled = combined.flatten(1) * log_factor.exp()[:, None]
+            scaled = combined.double().flatten(1) * log_factor.exp()[:, None]
             self._gradient = self._gradient + groups.T @ scaled
             if self.classes:
                 by_class = torch.nn.functional.one_hot(labels, self.classes).double() * used[:, None]
@@ -77,7 +111,7 @@ class Spectra:
         rows = {
             "ring": ring,
             "dc": dc,
-            "squares": squares,
+            "squares": torch.linalg.vector_norm(combined, dim=(1, 2, 3), dtype=torch.float64).square(),
             "log_factor": log_factor,
             "group": group,
             "label": labels,

@@ -40,14 +40,18 @@ def _fall(share: float) -> float:
 def checkpoint_steps(recipe: Recipe, steps_per_epoch: int) -> list[int]:
     """Return the steps at which weights are kept and the model is evaluated.
 
-    0, the early steps, from the last of these on every `every_epochs` epochs (rounded to a step), and the last step.
+    0, the early steps, from the last of these on every `every_epochs` epochs (rounded to a step) or `every_steps`, and
+    the last step.
 
     >>> checkpoint_steps(Recipe(steps=130), steps_per_epoch=50)
     [0, 10, 30, 100, 130]
     >>> checkpoint_steps(Recipe(steps=130, checkpoints={"early": [5], "every_epochs": 0.5}), steps_per_epoch=50)
     [0, 5, 25, 50, 75, 100, 125, 130]
+    >>> checkpoint_steps(Recipe(steps=130, checkpoints={"early": [5], "every_steps": 60}), steps_per_epoch=50)
+    [0, 5, 60, 120, 130]
     """
     early = {0, *(step for step in recipe.checkpoints.early if step <= recipe.steps)}
-    distance = recipe.checkpoints.every_epochs * steps_per_epoch
+    plan = recipe.checkpoints
+    distance = plan.every_steps or plan.every_epochs * steps_per_epoch
     late = (round(number * distance) for number in range(1, math.ceil(recipe.steps / distance) + 1))
     return sorted(early | {step for step in late if max(early) < step <= recipe.steps} | {recipe.steps})
