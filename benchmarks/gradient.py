@@ -20,7 +20,7 @@ from spectral_priority.config.measures import Gradient
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.measures.draws import GROUPS
 from spectral_priority.measures.gradient import gradient_spectrum
-from spectral_priority.measures.input_gradient import full_precision
+from spectral_priority.measures.measured_model import full_precision
 from spectral_priority.measures.spectra import Spectra
 from spectral_priority.models import build_model
 from spectral_priority.training.batches import as_pixels

@@ -9,7 +9,18 @@ from pydantic import Field
 from .base import Count, Section, Whole
 
 
-class Gradient(Section):
+class Measured(Section):
+    """What every measure of a model can be told."""
+
+    batch_size: Count = 256
+    """Images per pass through the model; no result depends on it."""
+    batch_norm_images: Annotated[Whole, Field(ge=0)] = 1024
+    """Training images from which batch-norm statistics are recomputed; 0: off."""
+    threads: Count = 1
+    """CPU threads."""
+
+
+class Gradient(Measured):
     """Gradient spectrum: which spatial frequencies the decision responds to (METHODS 3)."""
 
     measure: Literal["gradient"] = "gradient"
@@ -25,12 +36,6 @@ class Gradient(Section):
     """Reproduce a released program, quirks included, beside the measure proper."""
     per_class: bool = True
     """Store a profile per class."""
-    batch_size: Count = 256
-    """Images per backward pass; no result depends on it."""
-    batch_norm_images: Annotated[Whole, Field(ge=0)] = 1024
-    """Training images from which batch-norm statistics are recomputed; 0: off."""
-    threads: Count = 1
-    """CPU threads."""
 
 
 MeasureOptions = Annotated[Gradient, Field()]

@@ -18,27 +18,16 @@ from torch import nn
 from .. import fourier
 from ..config.measures import Gradient
 from ..errors import InputError
-from ..models import has_batch_norm, recalibrated
 from .draws import jackknife_groups
-from .input_gradient import (
-    check_images,
-    device_of,
-    full_precision,
-    input_gradient,
-    measuring,
-    precision_of,
-    to_pixels,
-)
+from .input_gradient import input_gradient
 from .legacy_gradient import LEGACY
+from .measured_model import check_images, device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .profile import SCALARS
 from .registry import measure_options
 from .spectra import Spectra
 
 if TYPE_CHECKING:
     from .probe import Probe
-
-RECALIBRATION_BATCH = 256
-"""Most images per batch when batch-norm statistics are recomputed; fixed, so that `batch_size` can't matter."""
 
 
 def gradient_spectrum(
@@ -145,12 +134,7 @@ def gradient_spectrum(
 
 def measure(model: nn.Module, probe: Probe, options: Gradient) -> xr.Dataset:
     """Measure one checkpoint on a tier's probe: `gradient_spectrum` of a copy with fresh batch-norm statistics."""
-    recomputed = min(options.batch_norm_images, len(probe.training)) if has_batch_norm(model) else 0
-    if recomputed:
-        kind, where = precision_of(model), device_of(model)
-        parts = np.array_split(probe.training[:recomputed], -(-recomputed // RECALIBRATION_BATCH))
-        with full_precision():
-            model = recalibrated(model, (to_pixels(part, kind, where) for part in parts))
+    model, recomputed = with_fresh_batch_norm(model, probe, options.batch_norm_images)
     found = gradient_spectrum(
         model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
     )

@@ -1,17 +1,11 @@
-"""Input gradients of any classifier, per sample and numerically stable; the model is left as it was found."""
+"""Input gradients of any classifier, per sample and numerically stable."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-from collections.abc import Iterator
-
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
 
-from .. import fourier
 from ..errors import InputError
 
 
@@ -28,7 +22,7 @@ def input_gradient(
     Parameters
     ----------
     model : nn.Module
-        In eval mode; pixels in [0, 1] to logits (n, k), k ≥ 2. See `measuring`.
+        In eval mode; pixels in [0, 1] to logits (n, k), k ≥ 2. See `measured_model.measuring`.
     pixels : Tensor (n, channel, N, N)
     labels : Tensor (n,) int64
     objective : {"loss", "margin", "probability"}
@@ -74,118 +68,6 @@ def input_gradient(
     return gradient, log_factor
 
 
-@contextlib.contextmanager
-def measuring(model: nn.Module, device: str | torch.device | None = None) -> Iterator[nn.Module]:
-    """Give a model in eval mode for measuring; afterwards the model, and torch's settings, are as they were.
-
-    Inside, parameters ask for no gradients, autocast and TF32 are off and cuDNN is deterministic. On another device
-    than its own, a copy is measured.
-    """
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
-            raise InputError(
-                f"model: {name}",
-                "is batch normalisation without running statistics: images of one batch influence each other",
-                "track_running_stats=True",
-            )
-    where = device_of(model)
-    if device is not None and torch.device(device) != where:
-        model, where = copy.deepcopy(model).to(device), torch.device(device)
-    training = [(module, module.training) for module in model.modules()]
-    asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    try:
-        model.eval()
-        for parameter in asking:
-            parameter.requires_grad_(False)
-        with (
-            full_precision(),
-            torch.autocast(where.type, enabled=False),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-        ):
-            yield model
-    finally:
-        for module, mode in training:
-            module.training = mode
-        for parameter in asking:
-            parameter.requires_grad_(True)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's parameters; the CPU for one that has none."""
-    return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-
-
-def precision_of(model: nn.Module) -> torch.dtype:
-    """Return the floating-point type of a model's parameters: float32 or float64.
-
-    Raises
-    ------
-    InputError
-        For half precision, which is too coarse for input gradients.
-    """
-    kind = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), torch.float32)
-    if kind not in (torch.float32, torch.float64):
-        raise InputError("model", f"has {kind} parameters", "float32 or float64", "give model.float()")
-    return kind
-
-
-def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> tuple[int, int]:
-    """Check shapes of images and labels; return the number of images and their side N.
-
-    Raises
-    ------
-    InputError
-        Naming what is wrong with which of the two.
-    """
-    layout = "uint8 (n, N, N, channel) or floating-point (n, channel, N, N)"
-    shape = tuple(images.shape)
-    if len(shape) != 4 or shape[0] == 0:
-        raise InputError("images", f"found shape {shape}", layout)
-    side = shape[1:3] if _is_packed(images) else shape[2:4]
-    try:
-        size = fourier.check_square(side)
-    except ValueError:
-        raise InputError(
-            "images",
-            f"found {images.dtype} of shape {shape}: {side[0]}×{side[1]} pixels",
-            f"square images of at least 4×4 pixels, {layout}",
-            "crop or resize them first",
-        ) from None
-    if tuple(labels.shape) != (shape[0],):
-        raise InputError(
-            "labels", f"found shape {tuple(labels.shape)}", f"one label per image, ({shape[0]},)"
-        )
-    if not str(labels.dtype).removeprefix("torch.").startswith(("int", "uint")):
-        raise InputError("labels", f"found {labels.dtype}", "whole numbers")
-    return shape[0], size
-
-
-def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device.
-
-    Raises
-    ------
-    InputError
-        For pixels that are NaN or outside [0, 1].
-    """
-    packed = _is_packed(images)
-    batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
-    if packed:
-        return batch.permute(0, 3, 1, 2).contiguous().to(kind).div_(255)
-    batch = batch.detach().to(kind)
-    if not ((batch >= 0) & (batch <= 1)).all():
-        found = "NaN" if batch.isnan().any() else f"values from {batch.min():.3g} to {batch.max():.3g}"
-        raise InputError(
-            "images", f"found {found}", "pixels in [0, 1]", "make the normalisation the model's first layer"
-        )
-    return batch
-
-
-def _is_packed(images: np.ndarray | torch.Tensor) -> bool:
-    return str(images.dtype).removeprefix("torch.") == "uint8"
-
-
 def _check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(labels):
         found = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -207,22 +89,3 @@ def _check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
         )
     if not logits.requires_grad:
         raise InputError("model", "has logits that can't be differentiated with respect to the pixels")
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """Compute float32 products in float32 (no TF32, no bfloat16), by the same kernels every time."""
-    places = [torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.mkldnn.matmul,
-              torch.backends.mkldnn.conv]  # fmt: skip
-    before = [place.fp32_precision for place in places]
-    cudnn = torch.backends.cudnn
-    deterministic, benchmark = cudnn.deterministic, cudnn.benchmark
-    try:
-        for place in places:
-            place.fp32_precision = "ieee"
-        cudnn.deterministic, cudnn.benchmark = True, False
-        yield
-    finally:
-        for place, precision in zip(places, before, strict=True):
-            place.fp32_precision = precision
-        cudnn.deterministic, cudnn.benchmark = deterministic, benchmark
