@@ -58,6 +58,8 @@ def prepare_device(name: str, threads: int, deterministic: bool = False) -> torc
     if name == "cuda" and not cuda:
         raise InputError("--device", "found 'cuda', but torch sees no CUDA device", "'cpu' or 'auto'")
     torch.set_num_threads(threads)
+    # Repeatable kernels bring it along that all new memory is overwritten, lest it be read: up to a tenth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     if not cuda or name == "cpu":
         # Of the two switches for this, the one that doesn't import torch's compiler.
         torch.set_deterministic_debug_mode("error")

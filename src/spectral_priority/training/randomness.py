@@ -17,7 +17,10 @@ def generator(purpose: int, seed: int, position: int = 0) -> np.random.Generator
 def seed_torch(purpose: int, seed: int, position: int = 0) -> None:
     """Set torch's random state for one purpose (initial weights, or dropout) at one step of a training."""
     words = np.random.SeedSequence([purpose, seed, position]).generate_state(1, np.uint64)
-    torch.manual_seed(int(words[0]))
+    # torch.manual_seed would also note, with a trace of the call, that a GPU that is never used is to be seeded.
+    torch.default_generator.manual_seed(int(words[0]))
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(int(words[0]))
 
 
 class Order:
