@@ -109,14 +109,13 @@ def flip_crop(raw: Tensor, random: np.random.Generator) -> Tensor:
     >>> flip_crop(raw, np.random.default_rng(0)).shape
     torch.Size([2, 8, 8, 1])
     """
-    number, size = raw.shape[:2]
+    number, size, _, channels = raw.shape
     reach = size // 8
     down, right = torch.from_numpy(random.integers(-reach, reach + 1, size=(2, number))).to(raw.device)
     mirrored = torch.from_numpy(random.random(number) < 0.5).to(raw.device)
-    line = torch.arange(size, device=raw.device)
-    # Where each pixel of the result comes from, in an image padded by `reach` on every side.
-    rows = line + reach - down[:, None]
-    columns = torch.where(mirrored[:, None], size - 1 - line, line) + reach - right[:, None]
     padded = torch.nn.functional.pad(raw, (0, 0, reach, reach, reach, reach))
+    # Every window of every padded image, as a view: (sample, shift down, shift right, y, x · channel).
+    windows = padded.flatten(2).unfold(1, size, 1).unfold(2, size * channels, channels)
     sample = torch.arange(number, device=raw.device)
-    return padded[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
+    cut = windows[sample, reach - down, reach - right].view(number, size, size, channels)
+    return torch.where(mirrored[:, None, None, None], cut.flip(2), cut)
