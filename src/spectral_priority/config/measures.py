@@ -38,7 +38,22 @@ class Gradient(Measured):
     """Store a profile per class."""
 
 
-MeasureOptions = Annotated[Gradient, Field()]
-"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+class BandAccuracy(Measured):
+    """Accuracy and loss on low-pass, high-pass and band-stop images (METHODS 4)."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient}
+    measure: Literal["band-accuracy"] = "band-accuracy"
+    cutoffs: tuple[Count, ...] | None = None
+    """Last ring that a low-pass keeps and a high-pass removes, in cycles/image; by default N/16, N/8, N/4 and 3N/8."""
+    energy_rings: Annotated[Whole, Field(ge=0)] = 4
+    """Band-stops of so many rings of equal image energy; 0: none."""
+    keep_dc: bool = True
+    """A high-pass keeps the mean of each channel."""
+
+
+MeasureOptions = Annotated[Gradient | BandAccuracy, Field(discriminator="measure")]
+"""One of the measures above, told apart by `measure`."""
+
+MEASURES: dict[str, type[Section]] = {
+    "gradient": Gradient,
+    "band-accuracy": BandAccuracy,
+}
