@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from .base import Count, Section, Whole
+from .base import Count, Positive, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -50,10 +50,30 @@ class BandAccuracy(Measured):
     """A high-pass keeps the mean of each channel."""
 
 
-MeasureOptions = Annotated[Gradient | BandAccuracy, Field(discriminator="measure")]
+class CriticalBand(Measured):
+    """Critical-band masking: accuracy under octave-wide noise, and the channel that follows from it (METHODS 4)."""
+
+    measure: Literal["critical-band"] = "critical-band"
+    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.02, 0.04, 0.08, 0.16)
+    """Standard deviations of the noise, in pixel values, ascending; images without noise come first by themselves."""
+    seed: Seed = 0
+    """Of the noise."""
+    legacy: Literal["critical-band-masking"] | None = None
+    """Also count thresholds and fit the channel as the released program does."""
+
+    @field_validator("strengths")
+    @classmethod
+    def _ascend(cls, strengths):
+        if list(strengths) != sorted(set(strengths)):
+            raise ValueError(f"found {list(strengths)}, but strengths ascend")
+        return strengths
+
+
+MeasureOptions = Annotated[Gradient | BandAccuracy | CriticalBand, Field(discriminator="measure")]
 """One of the measures above, told apart by `measure`."""
 
 MEASURES: dict[str, type[Section]] = {
     "gradient": Gradient,
     "band-accuracy": BandAccuracy,
+    "critical-band": CriticalBand,
 }
