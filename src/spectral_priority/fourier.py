@@ -300,6 +300,18 @@ def hermitian_positions(size: int) -> np.ndarray:
     )
 
 
+@cache
+def distinct_radial_matrix(size: int) -> np.ndarray:
+    """Return how many frequencies of each kept ring each of `distinct_frequencies` stands for: (frequencies, rings).
+
+    >>> bool((distinct_radial_matrix(8).sum(axis=0) == ring_sizes(8)).all())
+    True
+    """
+    matrix = np.zeros((len(distinct_frequencies(size)), len(rings(size))))
+    np.add.at(matrix, hermitian_positions(size).ravel(), radial_matrix(size))
+    return _frozen(matrix)
+
+
 def basis_images(size: int, frequencies: np.ndarray) -> np.ndarray:
     """Return the real Fourier basis images of norm 1: cos 2π(u·y + v·x)/N, (frequencies, 2) → (frequencies, N, N).
 

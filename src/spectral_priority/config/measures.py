@@ -69,11 +69,28 @@ class CriticalBand(Measured):
         return strengths
 
 
-MeasureOptions = Annotated[Gradient | BandAccuracy | CriticalBand, Field(discriminator="measure")]
+class FourierHeatmap(Measured):
+    """Fourier heat map: error under noise at one frequency after another (METHODS 4)."""
+
+    measure: Literal["fourier-heatmap"] = "fourier-heatmap"
+    norm: Positive | None = None
+    """L2 norm of the noise in each channel, in pixel values; by default N/8, which is 4 at 32 pixels."""
+    largest: Count | None = None
+    """Only frequencies with |u| and |v| up to this, in cycles/image; by default all."""
+    most_images: Count = 256
+    """Images to take at most; which ones follows from the seed and their ids."""
+    seed: Seed = 0
+    """Of the noise's signs."""
+
+
+MeasureOptions = Annotated[
+    Gradient | BandAccuracy | CriticalBand | FourierHeatmap, Field(discriminator="measure")
+]
 """One of the measures above, told apart by `measure`."""
 
 MEASURES: dict[str, type[Section]] = {
     "gradient": Gradient,
     "band-accuracy": BandAccuracy,
     "critical-band": CriticalBand,
+    "fourier-heatmap": FourierHeatmap,
 }
