@@ -193,11 +193,13 @@ def channel_of(number=600, seed=0, **options):
 def test_a_channel_is_found_where_the_model_looks_and_its_errors_foretell_the_scatter():
     found = channel_of()
     assert int(found.channel_missing) == int(found.channel_se_missing) == 0 and found.channel_r2 > 0.8
+    height, centre, sigma, r2 = channel(found.sensitivity.values, found.octave.values)
+    assert found.centre == pytest.approx(2**centre) and found.channel_r2 == pytest.approx(r2)
+    half_width = found.bandwidth / 2  # at this distance the Gaussian has half its height
+    assert np.exp(-(half_width**2) / (2 * sigma**2)) == pytest.approx(0.5)
+    assert found.peak_sensitivity == pytest.approx(2**height / found.strength[-1])
     strongest = float(found.octave[int(found.sensitivity.values.argmax())])
     assert strongest / 2 < found.centre < 2 * strongest
-    half = found.sensitivity.max() / 2
-    above = found.octave[found.sensitivity > half]
-    assert abs(found.bandwidth - np.log2(above[-1] / above[0])) < 2.5
     runs = [channel_of(200, seed) for seed in range(12)]
     for name in ("bandwidth", "centre", "peak_sensitivity", "sensitivity", "threshold"):
         spread = np.std([run[name].values for run in runs], axis=0, ddof=1)
