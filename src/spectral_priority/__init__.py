@@ -8,12 +8,22 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
+    "band_accuracy": "measures.band_accuracy",
+    "critical_band": "measures.critical_band",
+    "fourier_heatmap": "measures.fourier_heatmap",
     "gradient_spectrum": "measures.gradient",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "gradient_spectrum", "load_study"]
+__all__ = [
+    "InputError",
+    "band_accuracy",
+    "critical_band",
+    "fourier_heatmap",
+    "gradient_spectrum",
+    "load_study",
+]
 
 
 def __getattr__(name: str):

@@ -64,10 +64,14 @@ def test_every_variable_has_named_dimensions_a_unit_and_a_name(name):
 
 
 @every_measure
-def test_every_number_is_finite(name):
-    for variable, values in taken(name).variables.items():
+def test_every_number_is_finite_or_missing_and_counted(name):
+    """A number that may be missing names, in the attribute `missing_in`, the variable that counts how many are."""
+    found = taken(name)
+    for variable, values in found.variables.items():
         if values.dtype.kind in "fi":
-            assert np.isfinite(values).all(), variable
+            counted = values.attrs.get("missing_in")
+            assert (~np.isfinite(values)).sum() == (found[counted] if counted else 0), variable
+            assert not np.isinf(values).any(), variable
 
 
 @every_measure

@@ -106,6 +106,23 @@ def test_checkpoints_are_the_first_dimension_and_carry_step_and_epoch(run):
     assert {"code", "manifest_sha256", "data_sha256", "versions", "commit", "instance"} < set(said)
 
 
+@pytest.mark.parametrize(
+    "name, on", [("band-accuracy", "filter"), ("critical-band", "octave"), ("fourier-heatmap", "ring")]
+)
+def test_measures_of_use_are_swept_and_only_bands_have_learning_times(run, name, on):
+    run.options = json.dumps({"measure": name})
+    SCRIPT["main"](run)
+    found = read_dataset(run.output, f"measure:{name}")
+    assert found.step.values.tolist() == STEPS and (found.n == 25).all()
+    assert all(
+        "checkpoint" not in found[coordinate].dims for coordinate in set(found.coords) - {"step", "epoch"}
+    )
+    assert found.frequency.dims == (on,) if name != "band-accuracy" else found.kind.dims == (on,)
+    assert ("learning_time" in found) == (name == "band-accuracy") and "half_time" not in found
+    if name == "band-accuracy":
+        assert found.learning_time_n + found.learning_time_missing == found.sizes["filter"]
+
+
 def test_each_checkpoint_is_measured_with_its_own_weights_and_fresh_statistics(run):
     SCRIPT["main"](run)
     found = read_dataset(run.output, "measure:gradient")

@@ -73,7 +73,7 @@ def measure_run(arguments, options, packed, manifest, training, identity):
     import torch  # here, for publishing again needs none of it
 
     from spectral_priority.config.recipe import Recipe
-    from spectral_priority.measures.over_training import with_half_times
+    from spectral_priority.measures.over_training import with_times
     from spectral_priority.measures.parts import Parts
     from spectral_priority.measures.probe import read_probe
     from spectral_priority.measures.sweep import sweep
@@ -99,8 +99,6 @@ def measure_run(arguments, options, packed, manifest, training, identity):
         steps_per_epoch=training["steps_per_epoch"],
         label=f"measure {training['tier']}/{training['recipe']}/seed{training['seed']} {arguments.instance}",
     )
-    if "share" in swept:
-        swept = with_half_times(swept)
     made_by = provenance(
         **identity,
         instance=arguments.instance,
@@ -109,7 +107,7 @@ def measure_run(arguments, options, packed, manifest, training, identity):
         seed=training["seed"],
         device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
     )
-    return swept, made_by
+    return with_times(swept), made_by
 
 
 def check_belongs(training: dict, field: str, found: str, arguments: argparse.Namespace) -> None:

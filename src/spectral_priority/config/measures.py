@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from .base import Count, Section, Whole
+from .base import Count, Positive, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -38,7 +38,59 @@ class Gradient(Measured):
     """Store a profile per class."""
 
 
-MeasureOptions = Annotated[Gradient, Field()]
-"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+class BandAccuracy(Measured):
+    """Accuracy and loss on low-pass, high-pass and band-stop images (METHODS 4)."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient}
+    measure: Literal["band-accuracy"] = "band-accuracy"
+    cutoffs: tuple[Count, ...] | None = None
+    """Last ring that a low-pass keeps and a high-pass removes, in cycles/image; by default N/16, N/8, N/4 and 3N/8."""
+    energy_rings: Annotated[Whole, Field(ge=0)] = 4
+    """Band-stops of so many rings of equal image energy; 0: none."""
+    keep_dc: bool = True
+    """A high-pass keeps the mean of each channel."""
+
+
+class CriticalBand(Measured):
+    """Critical-band masking: accuracy under octave-wide noise, and the channel that follows from it (METHODS 4)."""
+
+    measure: Literal["critical-band"] = "critical-band"
+    strengths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.02, 0.04, 0.08, 0.16)
+    """Standard deviations of the noise, in pixel values, ascending; images without noise come first by themselves."""
+    seed: Seed = 0
+    """Of the noise."""
+    legacy: Literal["critical-band-masking"] | None = None
+    """Also count thresholds and fit the channel as the released program does."""
+
+    @field_validator("strengths")
+    @classmethod
+    def _ascend(cls, strengths):
+        if list(strengths) != sorted(set(strengths)):
+            raise ValueError(f"found {list(strengths)}, but strengths ascend")
+        return strengths
+
+
+class FourierHeatmap(Measured):
+    """Fourier heat map: error under noise at one frequency after another (METHODS 4)."""
+
+    measure: Literal["fourier-heatmap"] = "fourier-heatmap"
+    norm: Positive | None = None
+    """L2 norm of the noise in each channel, in pixel values; by default N/8, which is 4 at 32 pixels."""
+    largest: Count | None = None
+    """Only frequencies with |u| and |v| up to this, in cycles/image; by default all."""
+    most_images: Count = 256
+    """Images to take at most; which ones follows from the seed and their ids."""
+    seed: Seed = 0
+    """Of the noise's signs."""
+
+
+MeasureOptions = Annotated[
+    Gradient | BandAccuracy | CriticalBand | FourierHeatmap, Field(discriminator="measure")
+]
+"""One of the measures above, told apart by `measure`."""
+
+MEASURES: dict[str, type[Section]] = {
+    "gradient": Gradient,
+    "band-accuracy": BandAccuracy,
+    "critical-band": CriticalBand,
+    "fourier-heatmap": FourierHeatmap,
+}

@@ -24,6 +24,36 @@ def keyed_uniform(seed: int, image_ids: np.ndarray) -> np.ndarray:
     return (mixed >> np.uint64(11)) * 2.0**-53
 
 
+def keyed_normal(seed: int, image_ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return standard normal numbers (n, *shape) of each image, from a stream of its own keyed by (seed, image id).
+
+    Examples
+    --------
+    >>> both = keyed_normal(3, np.array([7, 11]), (4, 4))
+    >>> bool((keyed_normal(3, np.array([11]), (4, 4))[0] == both[1]).all())
+    True
+    """
+    made = np.empty((len(image_ids), *shape))
+    for row, number in zip(made, image_ids, strict=True):
+        np.random.default_rng([seed, int(number)]).standard_normal(out=row)
+    return made
+
+
+def keyed_signs(seed: int, image_ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return random signs, −1 or 1, int8 (n, *shape), of each image, from a stream keyed by (seed, image id).
+
+    Examples
+    --------
+    >>> both = keyed_signs(3, np.array([7, 11]), (4, 4))
+    >>> bool((keyed_signs(3, np.array([11]), (4, 4))[0] == both[1]).all())
+    True
+    """
+    made = np.empty((len(image_ids), *shape), dtype=np.int8)
+    for row, number in zip(made, image_ids, strict=True):
+        row[...] = np.random.default_rng([seed, int(number)]).integers(0, 2, shape, dtype=np.int8)
+    return 2 * made - 1
+
+
 def jackknife_groups(image_ids: np.ndarray) -> np.ndarray:
     """Return the jackknife group of each image, 0 … 19: its rank among the images in a random order, mod 20.
 

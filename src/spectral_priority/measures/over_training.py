@@ -1,4 +1,4 @@
-"""What a swept profile says about time: when each ring reaches half of its change, and in which order (METHODS 3)."""
+"""What a swept measure says about time: half of a ring's change (METHODS 3), and when a band is learned (METHODS 4)."""
 
 from __future__ import annotations
 
@@ -71,3 +71,74 @@ def with_half_times(swept: xr.Dataset) -> xr.Dataset:
         half_time_rank=("ring", rank, {"units": "1", "long_name": "order of rings by half_time"}),
         half_time_n=((), int(defined.sum()), {"units": "rings", "long_name": "rings with a half_time"}),
     )
+
+
+def learning_times(accuracy: np.ndarray, error: np.ndarray, chance: float, steps: np.ndarray) -> np.ndarray:
+    """Return the first checkpoint at which each band's accuracy is midway between chance and its final accuracy.
+
+    Parameters
+    ----------
+    accuracy, error : ndarray (checkpoint, band)
+        Accuracy over training and its standard errors.
+    chance : float
+        Accuracy of the best constant answer.
+    steps : ndarray (checkpoint,)
+        Optimiser steps, ascending.
+
+    Returns
+    -------
+    ndarray (band,)
+        Steps; NaN where the final accuracy is not above chance by three standard errors.
+
+    Examples
+    --------
+    >>> accuracy = np.array([[0.5, 0.5], [0.7, 0.5], [0.9, 0.52]])
+    >>> learning_times(accuracy, np.full((3, 2), 0.03), 0.5, np.array([0, 10, 100])).tolist()
+    [10.0, nan]
+    """
+    gain = accuracy[-1] - chance
+    learned = (gain > 0) & (gain >= THRESHOLD * error[-1])
+    first = np.argmax(accuracy >= chance + gain / 2, axis=0)
+    return np.where(learned, np.asarray(steps, dtype=np.float64)[first], np.nan)
+
+
+def with_learning_times(swept: xr.Dataset) -> xr.Dataset:
+    """Add to swept accuracies when each band is learned, and how many bands are and are not.
+
+    Parameters
+    ----------
+    swept : xarray.Dataset
+        With `accuracy` and `accuracy_se` on (checkpoint, filter), `chance`, and the coordinate `step`.
+
+    Returns
+    -------
+    xarray.Dataset
+        With `learning_time` (filter) in steps, NaN where a band is not learned; `learning_time_n` and
+        `learning_time_missing`, the numbers of filters under which images are, and are not, learned.
+    """
+    times = learning_times(
+        swept["accuracy"].values,
+        swept["accuracy_se"].values,
+        float(swept["chance"].values[-1]),
+        swept["step"].values,
+    )
+    missing = int(np.isnan(times).sum())
+    threshold = f"where that is {THRESHOLD:g} standard errors above chance"
+    meaning = f"first checkpoint midway between chance and final accuracy, {threshold}"
+    counted = {"learning_time_n": len(times) - missing, "learning_time_missing": missing}
+    return swept.assign(
+        learning_time=("filter", times, {"units": "steps", "long_name": meaning}),
+        **{
+            name: ((), number, {"units": "filters", "long_name": f"filters {said} a learning_time"})
+            for (name, number), said in zip(counted.items(), ("with", "without"), strict=True)
+        },
+    )
+
+
+def with_times(swept: xr.Dataset) -> xr.Dataset:
+    """Add what a sweep says about time: half times to profiles, learning times to accuracies of filtered images."""
+    if "share" in swept and "ring" in swept["share"].dims:
+        swept = with_half_times(swept)
+    if "accuracy" in swept and "filter" in swept["accuracy"].dims:
+        swept = with_learning_times(swept)
+    return swept

@@ -1,0 +1,311 @@
+"""Accuracy on images without some of their frequencies: which bands a model can use, and which it needs (METHODS 4).
+
+Low-pass and high-pass images tell which bands suffice, band-stop images which are needed. Filters act on pixels as the
+model sees them; nothing is clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import nn
+
+from .. import fourier
+from ..config.measures import BandAccuracy
+from ..errors import InputError
+from .answers import Labelled, answers, labelled
+from .measured_model import measuring, with_fresh_batch_norm
+from .profile import standard_error
+from .registry import measure_options
+
+if TYPE_CHECKING:
+    from .probe import Probe
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter of images: its name, kind, the range that it removes in cycles/image, and its half-plane factors."""
+
+    name: str
+    kind: str
+    removed: tuple[float, float]
+    factors: np.ndarray
+
+
+def band_accuracy(
+    model: nn.Module,
+    images: np.ndarray | torch.Tensor,
+    labels: np.ndarray | torch.Tensor,
+    options: BandAccuracy | Mapping[str, Any] | None = None,
+    *,
+    device: str | torch.device | None = None,
+    image_ids: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    **settings: Any,
+) -> xr.Dataset:
+    """Measure a classifier's accuracy and loss on low-pass, high-pass and band-stop images.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Takes pixels in [0, 1], (n, channel, N, N), and returns logits (n, k), k ≥ 2; normalisation is its first layer.
+        Measured in eval mode and left as it was found. Filtered pixels may leave [0, 1]; they are not clipped.
+    images : array or Tensor
+        Floating-point (n, channel, N, N) in [0, 1], or uint8 (n, N, N, channel).
+    labels : array or Tensor (n,) of whole numbers
+        Class of each image, 0 … k−1.
+    options : BandAccuracy or mapping, optional
+        Options of the measure (`spectral_priority.config.measures.BandAccuracy`), also as keywords: `cutoffs`,
+        `energy_rings`, `keep_dc`, `batch_size`.
+    device : str or torch.device, optional
+        Where to measure; by default where the model is.
+    image_ids : ndarray (n,) of whole numbers, optional
+        Identity of each image; no number depends on it.
+    class_names : sequence of str, optional
+        Names of the classes; by default their numbers.
+
+    Returns
+    -------
+    xarray.Dataset
+        On `filter` (`none`, `low-pass-<ring>`, `high-pass-<ring>`, `band-stop-<low|mid|high>`,
+        `energy-stop-<number>`; with `kind` and the range `removed_from` … `removed_to` in cycles/image): `accuracy`,
+        `loss` (nats), `removed_energy` (mean over images of each image's share of energy, without DC, that the filter
+        removes). On (`filter`, `class`): `predicted_change`, (images predicted as the class under the filter − without
+        it) ÷ images of the class; `predicted_elsewhere` on `filter` is the share predicted as a class that has no
+        images. Scalars: `clean_accuracy`, `low_drop, mid_drop, high_drop` (accuracy lost to the band-stop, paired by
+        image), `chance` (largest class share), `n`, `n_constant`. `<name>_se` is the standard error over images, NaN
+        for one image.
+
+    Raises
+    ------
+    InputError
+        For images that are not square, pixels that are NaN or outside [0, 1], labels that no logit belongs to, logits
+        that are not finite, and cutoffs that remove nothing.
+
+    Notes
+    -----
+    METHODS 4. Band-stops and predicted counts after Wang et al. 2023 (arXiv 2307.09829), accuracy on low-pass and
+    high-pass images after Lin et al. 2022 (arXiv 2205.03154), rings of equal energy after Abello et al. 2021; how the
+    latter pool images is not known to us: here energy is summed over all given images, and the images are transformed
+    once more for it. Low-passes, high-passes and the three bands are made of whole rings, round(√(u² + v²)); the band
+    `high` ends at ⌊N/2⌋, a high-pass keeps the corners. Degenerate cases: a constant image has no energy to remove,
+    counts as 0 in `removed_energy` and is counted in `n_constant`; an energy ring that no radius falls in removes
+    nothing, from 0 to 0. How soon a band is learned is told by `over_training.with_learning_times`.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> found = band_accuracy(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2, cutoffs=[2], energy_rings=2)
+    >>> [str(name) for name in found["filter"].values]
+    ['none', 'low-pass-2', 'high-pass-2', 'band-stop-low', 'band-stop-mid', 'band-stop-high',
+     'energy-stop-1', 'energy-stop-2']
+    >>> bool(found.accuracy.sel(filter="none") == found.clean_accuracy), float(found.chance)
+    (True, 0.5)
+    """
+    given = options.model_dump() if isinstance(options, BandAccuracy) else dict(options or {})
+    options = measure_options("band-accuracy", {**given, **settings})
+    probe = labelled(images, labels, image_ids, class_names)
+    with measuring(model, device) as measured:
+        energy = _energy(measured, probe, options.batch_size) if options.energy_rings else None
+        chosen = filters(probe.size, options, energy)
+        found = _answers_to(measured, probe, chosen, options.batch_size)
+    return _dataset(probe, chosen, *found, class_names)
+
+
+def measure(model: nn.Module, probe: Probe, options: BandAccuracy) -> xr.Dataset:
+    """Measure one checkpoint on a tier's probe: `band_accuracy` of a copy with fresh batch-norm statistics."""
+    model, recomputed = with_fresh_batch_norm(model, probe, options.batch_norm_images)
+    found = band_accuracy(
+        model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
+    )
+    return found.assign_attrs(batch_norm_images=recomputed)
+
+
+def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) -> list[Filter]:
+    """Return the filters that the options ask for, first the one that removes nothing.
+
+    Parameters
+    ----------
+    size : int
+        N.
+    options : BandAccuracy
+    energy : ndarray (N, N//2 + 1), optional
+        Half-plane power of the images; needed for energy rings.
+
+    Raises
+    ------
+    InputError
+        For a cutoff that no ring lies beyond.
+    """
+    farthest = int(fourier.rings(size, corners=True)[-1])
+    cutoffs = options.cutoffs
+    if cutoffs is None:
+        cutoffs = sorted({max(1, round(part * size)) for part in (1 / 16, 1 / 8, 1 / 4, 3 / 8)})
+    if beyond := [ring for ring in cutoffs if ring >= farthest]:
+        raise InputError("cutoffs", f"found {beyond[0]}", f"1 … {farthest - 1} for images of {size} pixels")
+    made = [Filter("none", "none", (0.0, 0.0), fourier.low_pass(size, farthest))]
+    for ring in cutoffs:
+        kept = fourier.low_pass(size, ring)
+        made.append(Filter(f"low-pass-{ring}", "low-pass", (ring + 1, farthest), kept))
+    for ring in cutoffs:
+        kept, first = fourier.high_pass(size, ring, options.keep_dc), 1 if options.keep_dc else 0
+        made.append(Filter(f"high-pass-{ring}", "high-pass", (first, ring), kept))
+    for band, belongs in fourier.bands(size).items():
+        held = fourier.rings(size)[belongs]
+        span = (int(held[0]), int(held[-1])) if len(held) else (0, 0)  # there is no low band below 6 pixels
+        kept = fourier.band_stop(size, *span) if len(held) else made[0].factors
+        made.append(Filter(f"band-stop-{band}", "band-stop", span, kept))
+    if options.energy_rings:
+        of_frequency, radius = fourier.energy_rings(energy, options.energy_rings), fourier.radius(size)
+        for number in range(options.energy_rings):
+            inside = of_frequency == number
+            span = (float(radius[inside].min()), float(radius[inside].max())) if inside.any() else (0.0, 0.0)
+            made.append(Filter(f"energy-stop-{number + 1}", "energy-stop", span, 1.0 - inside))
+    return made
+
+
+def _energy(model: nn.Module, probe: Labelled, batch_size: int) -> np.ndarray:
+    """Half-plane power of all images together, summed over channels; DC left out."""
+    total = 0.0
+    for _, pixels, _ in probe.batches(model, batch_size):
+        varied = pixels[_varied(pixels)].double()
+        total = total + torch.fft.rfft2(varied, norm="ortho").abs().square().sum(dim=(0, 1))
+    energy = total.cpu().numpy()
+    energy[0, 0] = 0.0
+    return energy
+
+
+def _varied(pixels: torch.Tensor) -> torch.Tensor:
+    """Which images have any energy: told by their pixels, for transforms of constants leave rounding errors."""
+    plane = pixels.flatten(2)
+    return (plane != plane[..., :1]).any(dim=2).any(dim=1)
+
+
+def _answers_to(
+    model: nn.Module, probe: Labelled, chosen: list[Filter], batch_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Each image's class, loss and share of removed energy under each filter, (filter, n); constant images' number."""
+    constant = 0
+    count = len(probe.labels)
+    predicted = np.empty((len(chosen), count), dtype=np.int64)
+    loss, removed = np.empty((len(chosen), count)), np.zeros((len(chosen), count))
+    gone = np.stack([1.0 - one.factors for one in chosen]) * fourier.hermitian_weights(probe.size)
+    gone[:, 0, 0] = 0.0
+    factors: list[torch.Tensor] = []
+    for batch, pixels, labels in probe.batches(model, batch_size):
+        if not factors:
+            factors = [torch.from_numpy(one.factors).to(pixels) for one in chosen]
+            weights = torch.from_numpy(gone).to(pixels.device)
+            whole = torch.tensor(fourier.hermitian_weights(probe.size), device=pixels.device)
+        spectrum = torch.fft.rfft2(pixels)
+        power = spectrum.abs().double().square().sum(dim=1)
+        power[:, 0, 0] = 0.0
+        varied, total = _varied(pixels), (power * whole).sum(dim=(1, 2))
+        share = (power.flatten(1) @ weights.flatten(1).T).T / total.where(varied, torch.inf)
+        removed[:, batch] = share.cpu().numpy()
+        constant += int((~varied).sum())
+        for number, factor in enumerate(factors):
+            seen = pixels
+            if chosen[number].kind != "none":
+                seen = torch.fft.irfft2(spectrum * factor, s=(probe.size, probe.size))
+            found = answers(model, seen, labels)
+            predicted[number, batch], loss[number, batch] = (values.cpu().numpy() for values in found)
+    return predicted, loss, removed, constant
+
+
+def _predicted_change(
+    predicted: np.ndarray, present: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Pred_filtered − Pred_none) ÷ N_c and its standard error, (filter, class).
+
+    From counts alone: an image adds 1, 0 or −1, and its square is 1 where one of the two answers is the class.
+    """
+    n, classes = predicted.shape[1], 1 + max(int(predicted.max()), int(present.max()))
+    before = np.bincount(predicted[0], minlength=classes)[present]
+    after = np.array([np.bincount(row, minlength=classes)[present] for row in predicted])
+    both = np.array([np.bincount(row[row == predicted[0]], minlength=classes)[present] for row in predicted])
+    change, squares = after - before, after + before - 2 * both
+    if n < 2:
+        return change / counts, np.full(change.shape, np.nan)
+    variance = (squares - change**2 / n) / (n - 1)
+    return change / counts, np.sqrt(variance * n) / counts
+
+
+def _dataset(
+    probe: Labelled,
+    chosen: list[Filter],
+    predicted: np.ndarray,
+    loss: np.ndarray,
+    removed: np.ndarray,
+    constant: int,
+    class_names: Sequence[str] | None,
+) -> xr.Dataset:
+    """Give every number its dimensions, unit and name."""
+    correct = (predicted == probe.labels).astype(np.float64)
+    present, counts = np.unique(probe.labels, return_counts=True)
+    data: dict[str, tuple] = {}
+
+    def store(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
+        data[name] = (dims, values, {"units": units, "long_name": long_name})
+        told = {"units": units, "long_name": f"standard error of {name} over images"}
+        data[f"{name}_se"] = (dims, errors, told)
+
+    def store_mean(name: str, of_image: np.ndarray, long_name: str, units: str = "1") -> None:
+        """Means over images of values (…, n)."""
+        dims = ("filter",) * (of_image.ndim - 1)
+        store(name, dims, of_image.mean(axis=-1), standard_error(of_image.T), long_name, units)
+
+    store_mean("accuracy", correct, "share of images classified correctly")
+    store_mean("loss", loss, "cross-entropy", "nats")
+    store_mean("removed_energy", removed, "share of an image's energy, without DC, that is removed")
+    meaning = "change of the images predicted as the class ÷ images of the class"
+    store(
+        "predicted_change", ("filter", "class"), *_predicted_change(predicted, present, counts), meaning, "1"
+    )
+    elsewhere = 1.0 - np.isin(predicted, present)
+    store_mean("predicted_elsewhere", elsewhere, "share predicted as a class without images")
+    store_mean("clean_accuracy", correct[0], "share of unfiltered images classified correctly")
+    for number, one in enumerate(chosen):
+        if one.kind == "band-stop":
+            band = one.name.rpartition("-")[2]
+            lost = correct[0] - correct[number]
+            store_mean(f"{band}_drop", lost, f"accuracy lost when the {band} band is removed")
+    numbers = {
+        "chance": (probe.chance, "largest class share", "1"),
+        "n": (len(probe.labels), "images used", "images"),
+        "n_constant": (constant, "images of one colour, which have no energy", "images"),
+    }
+    for name, (value, long_name, units) in numbers.items():
+        data[name] = ((), value, {"units": units, "long_name": long_name})
+    data["class_n"] = (("class",), counts, {"units": "images", "long_name": "images of the class"})
+
+    cycles = {"units": "cycles/image"}
+    names = [str(number) if class_names is None else str(class_names[number]) for number in present]
+    coordinates = {
+        "filter": (
+            "filter",
+            [one.name for one in chosen],
+            {"units": "1", "long_name": "filter of the images"},
+        ),
+        "kind": ("filter", [one.kind for one in chosen], {"units": "1", "long_name": "kind of filter"}),
+        "removed_from": (
+            "filter",
+            [float(one.removed[0]) for one in chosen],
+            {**cycles, "long_name": "lowest frequency that is removed; 0 with removed_to 0: none"},
+        ),
+        "removed_to": (
+            "filter",
+            [float(one.removed[1]) for one in chosen],
+            {**cycles, "long_name": "highest frequency that is removed"},
+        ),
+        "class": ("class", names, {"units": "1", "long_name": "class"}),
+    }
+    return xr.Dataset(
+        data, coordinates, {"measure": "band-accuracy", "size": probe.size, "batch_norm_images": 0}
+    )
