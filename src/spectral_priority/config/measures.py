@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Section, Whole
+from .base import Count, Fraction, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -38,7 +38,25 @@ class Gradient(Measured):
     """Store a profile per class."""
 
 
-MeasureOptions = Annotated[Gradient, Field()]
-"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+class Paths(Measured):
+    """Response frequency along straight lines between images, within and between classes (METHODS 4)."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient}
+    measure: Literal["paths"] = "paths"
+    pairs: Count = 200
+    """Paths within classes, and as many between classes; fewer where there are fewer pairs of images."""
+    samples: Annotated[Whole, Field(ge=8)] = 64
+    """Samples of each path; the cost is 2 · pairs · samples images per checkpoint."""
+    high: Fraction = 0.1
+    """Part of the frequency axis, from 0 to Nyquist, above which power is high."""
+    seed: Seed = 0
+    """Of the choice of pairs."""
+    per_class: bool = True
+    """Store numbers per class."""
+    legacy: Literal["spectral-bias"] | None = None
+    """Reproduce a released program, quirks included, beside the measure proper."""
+
+
+MeasureOptions = Annotated[Gradient | Paths, Field(discriminator="measure")]
+"""One of the measures above, told apart by `measure`."""
+
+MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "paths": Paths}
