@@ -10,11 +10,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "gradient_spectrum": "measures.gradient",
     "path_spectra": "measures.paths",
+    "frequency_principle": "measures.fprinciple",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "gradient_spectrum", "load_study", "path_spectra"]
+__all__ = ["InputError", "frequency_principle", "gradient_spectrum", "load_study", "path_spectra"]
 
 
 def __getattr__(name: str):

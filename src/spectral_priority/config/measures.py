@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Fraction, Section, Seed, Whole
+from .base import Count, Fraction, Positive, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -56,7 +56,25 @@ class Paths(Measured):
     """Reproduce a released program, quirks included, beside the measure proper."""
 
 
-MeasureOptions = Annotated[Gradient | Paths, Field(discriminator="measure")]
+class FPrinciple(Measured):
+    """Frequency principle: errors in the low and the high part of the labels as a function of images (METHODS 4)."""
+
+    measure: Literal["fprinciple"] = "fprinciple"
+    quantiles: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.001, 0.01, 0.05, 0.25)
+    """Quantiles of squared distances between images that are the filters' variances."""
+    scale: Positive = 1.0
+    """Variances are the quantiles times this; below 1 filters are narrower, and average fewer images."""
+    most_images: Annotated[Whole, Field(ge=2, le=10_000)] = 2000
+    """Most images of the probe that are used; memory grows with their square (160 MB for 2,000 and four filters)."""
+    seed: Seed = 0
+    """Of the choice of images."""
+    frequencies: Count = 20
+    """Highest frequency along the first principal component, in cycles over its range."""
+    legacy: Literal["uncentred"] | None = None
+    """Reproduce the released program beside the measure proper."""
+
+
+MeasureOptions = Annotated[Gradient | Paths | FPrinciple, Field(discriminator="measure")]
 """One of the measures above, told apart by `measure`."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "paths": Paths}
+MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "paths": Paths, "fprinciple": FPrinciple}

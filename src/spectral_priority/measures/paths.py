@@ -201,16 +201,16 @@ def _logits(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield logits (path, sample, output) of some paths at a time, and how exactly each path's are known (path,)."""
     kind, where = precision_of(model), device_of(model)
-    position = torch.arange(options.samples, device=where, dtype=kind) / options.samples
+    position = torch.arange(options.samples, device=where, dtype=kind)[:, None, None, None] / options.samples
     number = max(1, options.batch_size // options.samples)
     for start in range(0, len(pairs), number):
         of_batch = pairs[start : start + number]
-        first, last = (to_pixels(given.images[end], kind, where) for end in of_batch.T)
+        first, last = (to_pixels(given.images[end], kind, where)[:, None] for end in of_batch.T)
         parts = []
-        for sample in torch.arange(len(of_batch) * options.samples, device=where).split(options.batch_size):
-            path, t = sample // options.samples, position[sample % options.samples, None, None, None]
-            parts.append(logits_of(model, first[path] * (1 - t) + last[path] * t, given.labels.max()))
-        logits = torch.cat(parts).unflatten(0, (len(of_batch), options.samples))
+        for t in position.split(max(1, options.batch_size // len(of_batch))):
+            logits = logits_of(model, torch.lerp(first, last, t).flatten(0, 1), given.labels.max())
+            parts.append(logits.unflatten(0, (len(of_batch), len(t))))
+        logits = torch.cat(parts, dim=1)
         yield logits, ROUNDING * torch.finfo(kind).eps * logits.abs().amax(dim=(1, 2))
 
 
