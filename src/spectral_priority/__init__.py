@@ -12,6 +12,8 @@ _HOMES = {
     "critical_band": "measures.critical_band",
     "fourier_heatmap": "measures.fourier_heatmap",
     "gradient_spectrum": "measures.gradient",
+    "path_spectra": "measures.paths",
+    "frequency_principle": "measures.fprinciple",
     "load_study": "config",
     "InputError": "errors",
 }
@@ -21,8 +23,10 @@ __all__ = [
     "band_accuracy",
     "critical_band",
     "fourier_heatmap",
+    "frequency_principle",
     "gradient_spectrum",
     "load_study",
+    "path_spectra",
 ]
 
 

@@ -171,6 +171,29 @@ def bands(size: int, corners: bool = False) -> dict[str, np.ndarray]:
     return {"low": low, "mid": mid & ~low, "high": ~mid}
 
 
+@cache
+def detrended_hann(samples: int) -> np.ndarray:
+    """Return the matrix that removes a line fitted by least squares and applies a periodic Hann window.
+
+    For functions along a path, sampled at t = j/samples: `np.fft.rfft(matrix @ values)` counts cycles per path.
+
+    Returns
+    -------
+    ndarray (samples, samples)
+        Scaled so that Σ |rfft|² · hermitian_weights ÷ samples is the mean square that the window sees.
+
+    Examples
+    --------
+    >>> float(np.abs(detrended_hann(16) @ (3 + 2 * np.arange(16))).max() < 1e-13)
+    1.0
+    """
+    line = np.stack([np.ones(samples), np.arange(samples)], axis=1)
+    basis, _ = np.linalg.qr(line)
+    window = np.sin(np.pi * np.arange(samples) / samples) ** 2
+    window /= np.sqrt((window**2).sum())
+    return _frozen(window[:, None] * (np.eye(samples) - basis @ basis.T))
+
+
 def full_plane(half: np.ndarray) -> np.ndarray:
     """Complete half-plane values that are equal at (u, v) and (−u, −v): (…, N, N//2 + 1) → (…, N, N), FFT order.
 
