@@ -8,12 +8,13 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
+    "dominant_frequency_map": "measures.dfm",
     "gradient_spectrum": "measures.gradient",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "gradient_spectrum", "load_study"]
+__all__ = ["InputError", "dominant_frequency_map", "gradient_spectrum", "load_study"]
 
 
 def __getattr__(name: str):

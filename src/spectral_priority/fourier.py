@@ -7,6 +7,7 @@ with round(√(u² + v²)) = r, in cycles/image. All functions are NumPy in floa
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -108,6 +109,77 @@ def radial_matrix(size: int, corners: bool = False) -> np.ndarray:
     kept = rings(size, corners)
     belongs = ring_of(size)[..., None] == kept
     return _frozen((belongs * hermitian_weights(size)[None, :, None]).reshape(-1, len(kept)))
+
+
+@cache
+def frequency_pairs(size: int) -> np.ndarray:
+    """Return where each frequency but DC lies on the half plane, once with its Hermitian partner: (pairs, 2) int64.
+
+    Row and column of (…, N, N//2 + 1). In column 0, and for even N in N/2, (u, v) with u ≥ 0 stands for (−u, v) too.
+    Sorted by radius, then by u and v, so that whoever ranks pairs breaks ties towards low frequencies.
+
+    >>> frequency_pairs(4).tolist()
+    [[0, 1], [1, 0], [1, 1], [3, 1], [0, 2], [2, 0], [1, 2], [2, 1], [2, 2]]
+    """
+    row, column = np.indices((size, size // 2 + 1)).reshape(2, -1)
+    alone = (column == 0) | (2 * column == size)
+    chosen = (row + column > 0) & (~alone | (2 * row <= size))
+    row, column = row[chosen], column[chosen]
+    order = np.lexsort((column, row, radius(size)[row, column]))
+    return _frozen(np.stack([row[order], column[order]], axis=1))
+
+
+@cache
+def pair_weights(size: int) -> np.ndarray:
+    """Return how many frequencies of the full plane each of `frequency_pairs` stands for: 2, or 1 (its own partner).
+
+    >>> pair_weights(4).tolist()
+    [2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 1.0]
+    """
+    return _frozen(np.where((2 * frequency_pairs(size) % size == 0).all(axis=1), 1.0, 2.0))
+
+
+@cache
+def pair_radius(size: int) -> np.ndarray:
+    """Return the radius √(u² + v²) of each of `frequency_pairs` in cycles/image."""
+    return _frozen(radius(size)[tuple(frequency_pairs(size).T)])
+
+
+def on_half_plane(of_pairs: np.ndarray, dc: float = 0) -> np.ndarray:
+    """Lay values of `frequency_pairs` out on the half plane, both partners: (…, pairs) → (…, N, N//2 + 1).
+
+    >>> on_half_plane(np.arange(1, 10), dc=7).tolist()
+    [[7, 1, 5], [2, 3, 7], [6, 8, 9], [2, 4, 7]]
+    """
+    size = size_of_pairs(of_pairs.shape[-1])
+    row, column = frequency_pairs(size).T
+    plane = np.full((*of_pairs.shape[:-1], size, size // 2 + 1), dc, dtype=of_pairs.dtype)
+    plane[..., row, column] = of_pairs
+    alone = (column == 0) | (2 * column == size)
+    plane[..., -row[alone] % size, column[alone]] = of_pairs[..., alone]
+    return plane
+
+
+def size_of_pairs(pairs: int) -> int:
+    """Return N of images that have so many `frequency_pairs`: 2·pairs is N² − 1, or N² + 2 for even N.
+
+    >>> [size_of_pairs(len(frequency_pairs(size))) for size in (4, 5, 224)]
+    [4, 5, 224]
+    """
+    return math.isqrt(2 * pairs + 1)
+
+
+@cache
+def plane_waves(size: int) -> np.ndarray:
+    """Return exp(2πi·k·x ÷ N) for every whole k and x, (N, N) complex128: the wave (u, v) is row u times row v.
+
+    Orthonormal transforms of a real image x make it Σ_pairs weight · Re(X(u,v) · wave(u,v)) ÷ N, and DC.
+
+    >>> plane_waves(8)[1, [0, 2, 4]].round(9).tolist()
+    [(1+0j), 1j, (-1+0j)]
+    """
+    table = np.exp(2j * np.pi * np.arange(size) / size)
+    return _frozen(table[np.outer(np.arange(size), np.arange(size)) % size])
 
 
 def half_plane_power(images: np.ndarray) -> np.ndarray:

@@ -121,7 +121,8 @@ def test_an_instance_is_named_after_its_measure_unless_it_says_otherwise():
         ("recipes", {"base": {"optimizer": "adam"}}, "did you mean 'adamw'?"),
         ("recipes", {"base": {"learning_rate": float("nan")}}, "recipes.base.learning_rate: found nan"),
         ("measures", {"gradeint": {}}, "measures.gradeint.measure: found 'gradeint', but the measures are"),
-        ("measures", {"gradient": {"objectiv": "loss"}}, "did you mean 'objective'?"),
+        ("measures", {"gradient": {"objectiv": "loss"}}, "measures.gradient.objectiv: unknown key; did you mean 'obj"),
+        ("measures", {"m": {"measure": "gradient", "legacy": "no"}}, "measures.m.legacy: found 'no'"),
     ],
 )  # fmt: skip
 def test_faults_name_the_field_what_was_found_and_what_is_allowed(path, value, said):

@@ -96,7 +96,7 @@ def parse_study(document: Any, where: str = "study") -> Study:
 
 
 def _fault(fault: Mapping[str, Any], document: Mapping) -> str:
-    steps = [step for step in fault["loc"] if not _is_tag(step, fault["loc"], document)]
+    steps = [step for place, step in enumerate(fault["loc"]) if not _is_tag(place, fault["loc"], document)]
     field = ".".join(str(step) for step in steps)
     kind, context, message = fault["type"], fault.get("ctx", {}), fault["msg"]
     if kind == "extra_forbidden":
@@ -122,21 +122,18 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _is_tag(step: Any, location: tuple, document: Any) -> bool:
+def _is_tag(place: int, location: tuple, document: Any) -> bool:
     """Is a step of pydantic's path the name of a union's member rather than a key of the file?"""
-    for earlier in location:
-        if earlier is step:
-            break
+    step = location[place]
+    for earlier in location[:place]:
         try:
             document = document[earlier]
         except (KeyError, IndexError, TypeError):
             continue
-    return (
-        isinstance(step, str)
-        and isinstance(document, Mapping)
-        and step not in document
-        and document.get("kind", document.get("measure")) == step
-    )
+    if not isinstance(step, str) or not isinstance(document, Mapping) or step in document:
+        return False
+    named = location[place - 1]  # an instance without `measure` is named after its measure
+    return document.get("kind", document.get("measure", named)) == step
 
 
 def _keys_beside(steps: list) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Section, Whole
+from .base import Count, Real, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -38,7 +38,27 @@ class Gradient(Measured):
     """Store a profile per class."""
 
 
-MeasureOptions = Annotated[Gradient, Field()]
-"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+Percent = Annotated[Real, Field(gt=0, le=100)]
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient}
+
+class Ranked(Measured):
+    """What measures that rank single frequencies can be told."""
+
+    top: Annotated[tuple[Percent, ...], Field(min_length=1)] = (1.0, 5.0, 10.0, 20.0)
+    """Per cent of the frequencies but DC that are kept as dominant; (u, v) and (−u, −v) are one."""
+    images_per_class: Annotated[Whole, Field(ge=0)] = 0
+    """Most images of a class on which its frequencies are ranked, drawn by (`seed`, image); 0: all."""
+    seed: Seed = 0
+    """Of that draw."""
+
+
+class DominantFrequencyMap(Ranked):
+    """Dominant-frequency map: single frequencies ranked by the loss when they are removed (METHODS 5)."""
+
+    measure: Literal["dfm"] = "dfm"
+
+
+MeasureOptions = Annotated[Gradient | DominantFrequencyMap, Field(discriminator="measure")]
+"""One of the measures above, told apart by `measure`."""
+
+MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "dfm": DominantFrequencyMap}

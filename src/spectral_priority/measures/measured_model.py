@@ -156,6 +156,34 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
     return batch
 
 
+def check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    """Check that a model returned logits (n, k), k ≥ 2, and that every label has one.
+
+    Raises
+    ------
+    InputError
+        Naming what was returned.
+    """
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(labels):
+        found = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise InputError("model", f"returns {found}", "logits of shape (n, classes)")
+    classes = logits.shape[1]
+    if classes < 2:
+        raise InputError(
+            "model",
+            "returns one logit",
+            "two or more",
+            "return torch.cat([torch.zeros_like(z), z], 1) instead",
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(
+            "labels",
+            f"found {low if low < 0 else high}",
+            f"0 … {classes - 1}, for the model has {classes} logits",
+        )
+
+
 def _is_packed(images: np.ndarray | torch.Tensor) -> bool:
     return str(images.dtype).removeprefix("torch.") == "uint8"
 
