@@ -9,12 +9,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "dominant_frequency_map": "measures.dfm",
+    "frequency_shortcuts": "measures.shortcuts",
     "gradient_spectrum": "measures.gradient",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "dominant_frequency_map", "gradient_spectrum", "load_study"]
+__all__ = ["InputError", "dominant_frequency_map", "frequency_shortcuts", "gradient_spectrum", "load_study"]
 
 
 def __getattr__(name: str):

@@ -170,6 +170,22 @@ def size_of_pairs(pairs: int) -> int:
 
 
 @cache
+def patches(size: int, side: int, shifted: bool = False) -> np.ndarray:
+    """Return the square patch of the frequency plane that each of `frequency_pairs` lies in, numbered from 0: (pairs,).
+
+    Patches of side × side frequencies tile the plane from u, v = −⌊N/2⌋ on, or from half a patch before it. A pair lies
+    where its v ≥ 0 lies; the border of the half plane cuts patches.
+
+    >>> np.bincount(patches(32, 8)).tolist()
+    [57, 56, 63, 64, 64, 64, 64, 64, 1, 8, 8]
+    """
+    row, column = frequency_pairs(size).T
+    corner = size // 2 + (side // 2 if shifted else 0)
+    down, across = (((row + size // 2) % size - size // 2 + corner) // side, (column + corner) // side)
+    return _frozen(np.unique(across * size + down, return_inverse=True)[1])
+
+
+@cache
 def plane_waves(size: int) -> np.ndarray:
     """Return exp(2πi·k·x ÷ N) for every whole k and x, (N, N) complex128: the wave (u, v) is row u times row v.
 

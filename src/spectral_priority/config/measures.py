@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Real, Section, Seed, Whole
+from .base import Count, Fraction, Real, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -58,7 +58,31 @@ class DominantFrequencyMap(Ranked):
     measure: Literal["dfm"] = "dfm"
 
 
-MeasureOptions = Annotated[Gradient | DominantFrequencyMap, Field(discriminator="measure")]
+class Shortcuts(Ranked):
+    """Frequency shortcuts: is a class still recognised by its few dominant frequencies alone? (METHODS 5)"""
+
+    measure: Literal["shortcuts"] = "shortcuts"
+    search: Literal["ranking", "patches"] = "ranking"
+    """How a class's frequencies are found: ranked by exact removal, or by hierarchical search over patches (HFSS)."""
+    threshold: Fraction = 0.5
+    """A class whose true-positive rate lies above it has a shortcut."""
+    evaluate: Literal["all", "others"] = "all"
+    """Images to classify: all, or only those that no frequency was chosen by (needs `images_per_class`)."""
+    patch_sizes: tuple[Count, ...] | None = None
+    """Search over patches: side of a patch at each stage; by default N/4 and its halves, down to 1."""
+    patch_share: Annotated[Fraction, Field(gt=0)] = 0.8
+    """Share of patches that a candidate keeps at each stage."""
+    candidates: Count = 500
+    """Candidates at each stage."""
+    survivors: Count = 10
+    """Best candidates of each class that the next stage draws from."""
+
+
+MeasureOptions = Annotated[Gradient | DominantFrequencyMap | Shortcuts, Field(discriminator="measure")]
 """One of the measures above, told apart by `measure`."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "dfm": DominantFrequencyMap}
+MEASURES: dict[str, type[Section]] = {
+    "gradient": Gradient,
+    "dfm": DominantFrequencyMap,
+    "shortcuts": Shortcuts,
+}

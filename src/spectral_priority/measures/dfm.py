@@ -17,13 +17,13 @@ from torch import nn
 
 from .. import fourier
 from ..config.measures import DominantFrequencyMap
-from .answers import Labelled, labelled
-from .draws import GROUPS, jackknife_groups, keyed_uniform
+from .answers import labelled
+from .draws import GROUPS, jackknife_groups
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .profile import standard_error
 from .ranking import rank_correlation, top, top_overlap
 from .registry import measure_options
-from .removal import IMAGES, amplitude_derivatives, loss_increases
+from .removal import amplitude_derivatives, batches, images_by_class, loss_increases
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -133,22 +133,6 @@ def measure(model: nn.Module, probe: Probe, options: DominantFrequencyMap) -> xr
         model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
     )
     return found.assign_attrs(batch_norm_images=recomputed)
-
-
-def images_by_class(given: Labelled, at_most: int, seed: int) -> dict[int, np.ndarray]:
-    """Return the positions of each class's images, by id; at most some of them, drawn by (seed, id); 0: all."""
-    order = np.lexsort((given.ids, keyed_uniform(seed, given.ids)))
-    chosen = {}
-    for number in np.unique(given.labels).tolist():
-        mine = order[given.labels[order] == number][: at_most or None]
-        chosen[number] = mine[np.argsort(given.ids[mine], kind="stable")]
-    return chosen
-
-
-def batches(count: int, batch_size: int) -> list[slice]:
-    """Return slices of images that go through `loss_increases` together."""
-    together = min(IMAGES, batch_size)
-    return [slice(start, start + together) for start in range(0, count, together)]
 
 
 class _Sums:

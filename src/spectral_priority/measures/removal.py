@@ -17,11 +17,28 @@ import torch
 from torch import nn
 
 from .. import fourier
-from .answers import answers
+from .answers import Labelled, answers
+from .draws import keyed_uniform
 from .input_gradient import input_gradient
 
 IMAGES = 16
 """Most images whose removals go through the model together: they share the waves, which need not be made again."""
+
+
+def images_by_class(given: Labelled, at_most: int, seed: int) -> dict[int, np.ndarray]:
+    """Return the positions of each class's images, by id; at most some of them, drawn by (seed, id); 0: all."""
+    order = np.lexsort((given.ids, keyed_uniform(seed, given.ids)))
+    chosen = {}
+    for number in np.unique(given.labels).tolist():
+        mine = order[given.labels[order] == number][: at_most or None]
+        chosen[number] = mine[np.argsort(given.ids[mine], kind="stable")]
+    return chosen
+
+
+def batches(count: int, batch_size: int) -> list[slice]:
+    """Return slices of images that go through `loss_increases` together."""
+    together = min(IMAGES, batch_size)
+    return [slice(start, start + together) for start in range(0, count, together)]
 
 
 def loss_increases(
