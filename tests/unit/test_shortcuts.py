@@ -180,7 +180,11 @@ def test_a_candidate_keeps_whole_patches_of_a_survivor(size, side):
     for turn, mask in enumerate(made):
         parents = [parent for parent in survivors.reshape(-1, pairs) if not (mask & ~parent).any()]
         assert parents and (turn % 3 == 2 or any(_whole(mask, parent, grids[turn % 3]) for parent in parents))
-    for turn, mask in enumerate(candidates(random, np.ones((1, 1, pairs), dtype=bool), size, side, 0.6, 30)):
+    free = candidates(random, np.ones((1, 1, pairs), dtype=bool), size, side, 0.6, 90)
+    assert (
+        0.4 < free[2::3].mean() < 0.65
+    )  # two draws of half as many overlap; single frequencies have one grid
+    for turn, mask in enumerate(free):
         if turn % 3 < 2:
             patches = grids[turn % 3].max() + 1
             assert len(np.unique(grids[turn % 3][mask])) == max(1, round(0.6 * patches))

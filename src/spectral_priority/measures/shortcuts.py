@@ -125,8 +125,8 @@ def frequency_shortcuts(
             pairs, names, unranked = find(measured, given, chosen, options)
             kept = fourier.on_half_plane(pairs, dc=True)
         places = _to_evaluate(given, chosen, options)
-        called, constant = _answers(measured, given, places, list(chosen), kept, options.batch_size)
-    rates = _rates(called, given.labels[places], np.array(list(chosen)))
+        called, constant = _answers(measured, given, places, np.array(list(chosen)), kept, options.batch_size)
+    rates = _rates(called, given.labels[places] == np.array(list(chosen))[:, None])
     shares = kept[..., *fourier.frequency_pairs(given.size).T].mean(axis=-1)
     counts = {
         "n": (len(places), "images that were classified", "images"),
@@ -201,16 +201,16 @@ def _answers(
     model: nn.Module,
     given: Labelled,
     places: np.ndarray,
-    classes: list[int],
+    classes: np.ndarray,
     kept: np.ndarray,
     batch_size: int,
 ) -> tuple[np.ndarray, int]:
-    """Is an image taken for class c when only D_c is kept?
+    """How many images are taken for class c when only D_c is kept?
 
     Returns
     -------
-    called : ndarray (class, mask + 2, n) bool
-        By mask, then for the images as they are, then for DC alone.
+    called : ndarray (2, class, mask + 2) int64
+        Of the class's own images, and of others; by mask, then for the images as they are, then for DC alone.
     constant : int
         Images without any frequency but DC.
     """
@@ -219,26 +219,34 @@ def _answers(
     alone = np.zeros((2, *kept.shape[2:]), dtype=bool)
     alone[0], alone[1, 0, 0] = True, True
     planes = np.concatenate([kept.reshape(-1, *kept.shape[2:]), alone])
-    wanted = np.repeat(classes, of_class)
-    called = np.empty((number, of_class + 2, len(places)), dtype=bool)
-    constant = 0
+    called, constant = np.zeros((2, number, of_class + 2), dtype=np.int64), 0
     for batch in batches(len(places), batch_size):
         pixels = to_pixels(given.images[places[batch]], kind, where)
-        labels = torch.from_numpy(given.labels[places[batch]]).to(where)
-        found = answers_to_kept(model, pixels, labels, planes, batch_size)
+        labels = given.labels[places[batch]]
+        found = answers_to_kept(model, pixels, torch.from_numpy(labels).to(where), planes, batch_size)
         predicted = np.concatenate([of_part.cpu().numpy() for _, of_part, _ in found])
-        called[:, :of_class, batch] = (predicted[:-2] == wanted[:, None]).reshape(number, of_class, -1)
-        called[:, of_class:, batch] = predicted[-2:] == np.array(classes)[:, None, None]
+        by_class = predicted[:-2].reshape(number, of_class, -1)
+        for place, wanted in enumerate(classes):
+            said = np.concatenate([by_class[place], predicted[-2:]]) == wanted
+            own = labels == wanted
+            called[:, place] += [said[:, own].sum(axis=1), said.sum(axis=1)]
         constant += int((pixels == pixels[:, :, :1, :1]).flatten(1).all(dim=1).sum())
     return called, constant
 
 
-def _rates(called: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> dict[str, np.ndarray]:
-    """True- and false-positive rates of each class and mask, with errors and intervals; counts of images."""
-    own = labels == classes[:, None]
+def _rates(called: np.ndarray, own: np.ndarray) -> dict[str, np.ndarray]:
+    """True- and false-positive rates of each class and mask, with errors and intervals; counts of images.
+
+    Parameters
+    ----------
+    called : ndarray (2, class, mask + 2)
+        From `_answers`.
+    own : ndarray (class, n) bool
+        Which images are of which class.
+    """
     found = {"class_n": own.sum(axis=1), "class_n_other": (~own).sum(axis=1)}
-    for name, belongs, count in (("tpr", own, found["class_n"]), ("fpr", ~own, found["class_n_other"])):
-        hits, count = (called & belongs[:, None]).sum(axis=2), count[:, None]
+    for name, hits, of in (("tpr", called[0], "class_n"), ("fpr", called[1], "class_n_other")):
+        count = found[of][:, None]
         rate = hits / np.maximum(count, 1)
         error = np.sqrt(rate * (1 - rate) / np.where(count > 1, count - 1, np.nan))
         found |= {name: rate, f"{name}_se": error}
