@@ -21,7 +21,7 @@ from .answers import labelled
 from .draws import GROUPS, jackknife_groups
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .profile import standard_error
-from .ranking import rank_correlation, top, top_overlap
+from .ranking import number_of, rank_correlation, top, top_overlap
 from .registry import measure_options
 from .removal import amplitude_derivatives, batches, images_by_class, loss_increases
 
@@ -213,6 +213,8 @@ def _of_rankings(
         How often a sample has each group.
     """
     increase, derivative = (weights @ of / (weights @ counts)[:, None] for of in sums)
+    pairs = increase.shape[-1]
+    radius = fourier.pair_radius(fourier.size_of_pairs(pairs))[np.argsort(-increase, axis=-1, kind="stable")]
     first = np.arange(len(counts)) % 2 == 0
     halves = [weights * half for half in (first, ~first)]
     there = np.all([half.any(axis=1) for half in halves], axis=0)
@@ -224,8 +226,10 @@ def _of_rankings(
         "rank_correlation": rank_correlation(increase, derivative),
         "top_overlap": top_overlap(increase, derivative, AGREEMENT),
         "split_half_correlation": split,
-        "dominant_radius": _mean_radius(increase, AGREEMENT),
-        "radius": np.stack([_mean_radius(increase, percent) for percent in tops], axis=-1),
+        "dominant_radius": radius[:, : number_of(AGREEMENT, pairs)].mean(axis=-1),
+        "radius": np.stack(
+            [radius[:, : number_of(percent, pairs)].mean(axis=-1) for percent in tops], axis=-1
+        ),
     }
 
 
@@ -235,13 +239,6 @@ def _spread(values: np.ndarray, groups: int) -> np.ndarray:
     if groups < 2 or len(there) < 2:
         return np.full(values.shape[1:], np.nan)
     return there.std(axis=0, ddof=1) * np.sqrt(groups / (groups - 1))
-
-
-def _mean_radius(values: np.ndarray, percent: float) -> np.ndarray:
-    chosen = top(values, percent)
-    return (chosen * fourier.pair_radius(fourier.size_of_pairs(values.shape[-1]))).sum(axis=-1) / chosen.sum(
-        axis=-1
-    )
 
 
 def _options(options: DominantFrequencyMap | Mapping[str, Any] | None, settings: Mapping[str, Any]):

@@ -27,13 +27,22 @@ def top(values: np.ndarray, percent: float) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Return the rank of each of a list of values from 1; equal values share their mean rank.
+    """Return the rank of each value along the last axis, from 1; equal values share their mean rank.
 
-    >>> ranks(np.array([0.5, 0.1, 0.5])).tolist()
-    [2.5, 1.0, 2.5]
+    >>> ranks(np.array([[0.5, 0.1, 0.5], [3.0, 2.0, 1.0]])).tolist()
+    [[2.5, 1.0, 2.5], [3.0, 2.0, 1.0]]
     """
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
+    order = np.argsort(values, axis=-1)
+    ascending = np.take_along_axis(values, order, axis=-1)
+    place = np.broadcast_to(np.arange(values.shape[-1]), values.shape)
+    steps, edge = ascending[..., 1:] > ascending[..., :-1], np.ones((*values.shape[:-1], 1), dtype=bool)
+    starts, ends = np.concatenate([edge, steps], axis=-1), np.concatenate([steps, edge], axis=-1)
+    first = np.maximum.accumulate(np.where(starts, place, 0), axis=-1)
+    last = np.where(ends, place, values.shape[-1])[..., ::-1]
+    last = np.minimum.accumulate(last, axis=-1)[..., ::-1]
+    found = np.empty(values.shape)
+    np.put_along_axis(found, order, (first + last) / 2 + 1, axis=-1)
+    return found
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -43,9 +52,7 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     [1.0, 0.0]
     """
     shape = np.broadcast_shapes(one.shape, other.shape)
-    first, second = (np.array([ranks(row) for row in of.reshape(-1, shape[-1])]) for of in (one, other))
-    first, second = first.reshape(one.shape), second.reshape(other.shape)
-    first, second = (of - of.mean(axis=-1, keepdims=True) for of in (first, second))
+    first, second = (ranks(of) - (shape[-1] + 1) / 2 for of in (one, other))
     spread = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
     product = np.broadcast_to((first * second).sum(axis=-1), shape[:-1])
     return np.divide(product, spread, out=np.zeros(shape[:-1]), where=spread > 0)

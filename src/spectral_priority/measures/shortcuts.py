@@ -229,7 +229,7 @@ def _answers(
         for place, wanted in enumerate(classes):
             said = np.concatenate([by_class[place], predicted[-2:]]) == wanted
             own = labels == wanted
-            called[:, place] += [said[:, own].sum(axis=1), said.sum(axis=1)]
+            called[:, place] += [said[:, own].sum(axis=1), said[:, ~own].sum(axis=1)]
         constant += int((pixels == pixels[:, :, :1, :1]).flatten(1).all(dim=1).sum())
     return called, constant
 
