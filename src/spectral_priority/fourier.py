@@ -7,6 +7,7 @@ with round(√(u² + v²)) = r, in cycles/image. All functions are NumPy in floa
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -108,6 +109,93 @@ def radial_matrix(size: int, corners: bool = False) -> np.ndarray:
     kept = rings(size, corners)
     belongs = ring_of(size)[..., None] == kept
     return _frozen((belongs * hermitian_weights(size)[None, :, None]).reshape(-1, len(kept)))
+
+
+@cache
+def frequency_pairs(size: int) -> np.ndarray:
+    """Return where each frequency but DC lies on the half plane, once with its Hermitian partner: (pairs, 2) int64.
+
+    Row and column of (…, N, N//2 + 1). In column 0, and for even N in N/2, (u, v) with u ≥ 0 stands for (−u, v) too.
+    Sorted by radius, then by u and v, so that whoever ranks pairs breaks ties towards low frequencies.
+
+    >>> frequency_pairs(4).tolist()
+    [[0, 1], [1, 0], [1, 1], [3, 1], [0, 2], [2, 0], [1, 2], [2, 1], [2, 2]]
+    """
+    row, column = np.indices((size, size // 2 + 1)).reshape(2, -1)
+    alone = (column == 0) | (2 * column == size)
+    chosen = (row + column > 0) & (~alone | (2 * row <= size))
+    row, column = row[chosen], column[chosen]
+    order = np.lexsort((column, row, radius(size)[row, column]))
+    return _frozen(np.stack([row[order], column[order]], axis=1))
+
+
+@cache
+def pair_weights(size: int) -> np.ndarray:
+    """Return how many frequencies of the full plane each of `frequency_pairs` stands for: 2, or 1 (its own partner).
+
+    >>> pair_weights(4).tolist()
+    [2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 1.0]
+    """
+    return _frozen(np.where((2 * frequency_pairs(size) % size == 0).all(axis=1), 1.0, 2.0))
+
+
+@cache
+def pair_radius(size: int) -> np.ndarray:
+    """Return the radius √(u² + v²) of each of `frequency_pairs` in cycles/image."""
+    return _frozen(radius(size)[tuple(frequency_pairs(size).T)])
+
+
+def on_half_plane(of_pairs: np.ndarray, dc: float = 0) -> np.ndarray:
+    """Lay values of `frequency_pairs` out on the half plane, both partners: (…, pairs) → (…, N, N//2 + 1).
+
+    >>> on_half_plane(np.arange(1, 10), dc=7).tolist()
+    [[7, 1, 5], [2, 3, 7], [6, 8, 9], [2, 4, 7]]
+    """
+    size = size_of_pairs(of_pairs.shape[-1])
+    row, column = frequency_pairs(size).T
+    plane = np.full((*of_pairs.shape[:-1], size, size // 2 + 1), dc, dtype=of_pairs.dtype)
+    plane[..., row, column] = of_pairs
+    alone = (column == 0) | (2 * column == size)
+    plane[..., -row[alone] % size, column[alone]] = of_pairs[..., alone]
+    return plane
+
+
+def size_of_pairs(pairs: int) -> int:
+    """Return N of images that have so many `frequency_pairs`: 2·pairs is N² − 1, or N² + 2 for even N.
+
+    >>> [size_of_pairs(len(frequency_pairs(size))) for size in (4, 5, 224)]
+    [4, 5, 224]
+    """
+    return math.isqrt(2 * pairs + 1)
+
+
+@cache
+def patches(size: int, side: int, shifted: bool = False) -> np.ndarray:
+    """Return the square patch of the frequency plane that each of `frequency_pairs` lies in, numbered from 0: (pairs,).
+
+    Patches of side × side frequencies tile the plane from u, v = −⌊N/2⌋ on, or from half a patch before it. A pair lies
+    where its v ≥ 0 lies; the border of the half plane cuts patches.
+
+    >>> np.bincount(patches(32, 8)).tolist()
+    [57, 56, 63, 64, 64, 64, 64, 64, 1, 8, 8]
+    """
+    row, column = frequency_pairs(size).T
+    corner = size // 2 + (side // 2 if shifted else 0)
+    down, across = (((row + size // 2) % size - size // 2 + corner) // side, (column + corner) // side)
+    return _frozen(np.unique(across * size + down, return_inverse=True)[1])
+
+
+@cache
+def plane_waves(size: int) -> np.ndarray:
+    """Return exp(2πi·k·x ÷ N) for every whole k and x, (N, N) complex128: the wave (u, v) is row u times row v.
+
+    Orthonormal transforms of a real image x make it Σ_pairs weight · Re(X(u,v) · wave(u,v)) ÷ N, and DC.
+
+    >>> plane_waves(8)[1, [0, 2, 4]].round(9).tolist()
+    [(1+0j), 1j, (-1+0j)]
+    """
+    table = np.exp(2j * np.pi * np.arange(size) / size)
+    return _frozen(table[np.outer(np.arange(size), np.arange(size)) % size])
 
 
 def half_plane_power(images: np.ndarray) -> np.ndarray:

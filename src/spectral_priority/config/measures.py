@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from .base import Count, Fraction, Positive, Section, Seed, Whole
+from .base import Count, Fraction, Positive, Real, Section, Seed, Whole
 
 
 class Measured(Section):
@@ -119,8 +119,55 @@ class FPrinciple(Measured):
     """Reproduce the released program beside the measure proper."""
 
 
+Percent = Annotated[Real, Field(gt=0, le=100)]
+
+
+class Ranked(Measured):
+    """What measures that rank single frequencies can be told."""
+
+    top: Annotated[tuple[Percent, ...], Field(min_length=1)] = (1.0, 5.0, 10.0, 20.0)
+    """Per cent of the frequencies but DC that are kept as dominant; (u, v) and (−u, −v) are one."""
+    images_per_class: Annotated[Whole, Field(ge=0)] = 0
+    """Most images of a class on which its frequencies are ranked, drawn by (`seed`, image); 0: all."""
+    seed: Seed = 0
+    """Of that draw."""
+
+
+class DominantFrequencyMap(Ranked):
+    """Dominant-frequency map: single frequencies ranked by the loss when they are removed (METHODS 5)."""
+
+    measure: Literal["dfm"] = "dfm"
+
+
+class Shortcuts(Ranked):
+    """Frequency shortcuts: is a class still recognised by its few dominant frequencies alone? (METHODS 5)"""
+
+    measure: Literal["shortcuts"] = "shortcuts"
+    search: Literal["ranking", "patches"] = "ranking"
+    """How a class's frequencies are found: ranked by exact removal, or by hierarchical search over patches (HFSS)."""
+    threshold: Fraction = 0.5
+    """A class whose true-positive rate lies above it has a shortcut."""
+    evaluate: Literal["all", "others"] = "all"
+    """Images to classify: all, or only those that no frequency was chosen by (needs `images_per_class`)."""
+    patch_sizes: tuple[Count, ...] | None = None
+    """Search over patches: side of a patch at each stage; by default N/4 and its halves, down to 1."""
+    patch_share: Annotated[Fraction, Field(gt=0)] = 0.8
+    """Share of patches that a candidate keeps at each stage."""
+    candidates: Count = 500
+    """Candidates at each stage."""
+    survivors: Count = 10
+    """Best candidates of each class that the next stage draws from."""
+
+
 MeasureOptions = Annotated[
-    Gradient | BandAccuracy | CriticalBand | FourierHeatmap | Paths | FPrinciple,
+    Gradient
+    | BandAccuracy
+    | CriticalBand
+    | FourierHeatmap
+    | Paths
+    | FPrinciple
+    | DominantFrequencyMap
+    | Shortcuts,
     Field(discriminator="measure"),
 ]
 """One of the measures above, told apart by `measure`."""
