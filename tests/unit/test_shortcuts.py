@@ -13,7 +13,7 @@ import spectral_priority as sp
 from spectral_priority import fourier
 from spectral_priority.config.measures import Shortcuts
 from spectral_priority.errors import InputError
-from spectral_priority.measures.answers import labelled
+from spectral_priority.measures.labelled_images import labelled_images
 from spectral_priority.measures.patch_search import candidates, mean_losses, patch_search, patch_sizes
 from spectral_priority.measures.removal import images_by_class
 from spectral_priority.measures.shortcuts import wilson_interval
@@ -143,7 +143,7 @@ def test_images_that_frequencies_were_chosen_by_can_be_left_out(search):
     model = network(8, classes=2, kind=torch.float64)
     options = {"search": search, "images_per_class": 5, "seed": 3, "candidates": 30}
     found = sp.frequency_shortcuts(model, pixels, labels, evaluate="others", **options)
-    taken = np.concatenate(list(images_by_class(labelled(pixels, labels), 5, 3).values()))
+    taken = np.concatenate(list(images_by_class(labelled_images(pixels, labels), 5, 3).values()))
     rest = np.setdiff1d(np.arange(40), taken)
     apart = sp.frequency_shortcuts(model, pixels[rest], labels[rest], masks=found)
     np.testing.assert_allclose(found.tpr, apart.tpr)
@@ -214,7 +214,7 @@ def test_patches_are_squares_of_the_plane_and_shift_by_half():
 def test_losses_of_masks_equal_the_slow_reference_and_the_best_survives():
     pixels, labels = images(12, 8, classes=2)
     model = network(8, classes=2, kind=torch.float64).eval()
-    probe = labelled(pixels, labels)
+    probe = labelled_images(pixels, labels)
     chosen = images_by_class(probe, 0, 0)
     masks = np.random.default_rng(0).random((5, len(fourier.frequency_pairs(8)))) < 0.5
     loss = mean_losses(model, probe, chosen, masks, 7)

@@ -18,7 +18,8 @@ from torch import nn
 from .. import fourier
 from ..config.measures import BandAccuracy
 from ..errors import InputError
-from .answers import Labelled, answers, labelled
+from .answers import answers
+from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .profile import standard_error
 from .registry import measure_options
@@ -110,7 +111,7 @@ def band_accuracy(
     """
     given = options.model_dump() if isinstance(options, BandAccuracy) else dict(options or {})
     options = measure_options("band-accuracy", {**given, **settings})
-    probe = labelled(images, labels, image_ids, class_names)
+    probe = labelled_images(images, labels, image_ids, class_names)
     with measuring(model, device) as measured:
         energy = _energy(measured, probe, options.batch_size) if options.energy_rings else None
         chosen = filters(probe.size, options, energy)
@@ -170,7 +171,7 @@ def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) 
     return made
 
 
-def _energy(model: nn.Module, probe: Labelled, batch_size: int) -> np.ndarray:
+def _energy(model: nn.Module, probe: LabelledImages, batch_size: int) -> np.ndarray:
     """Half-plane power of all images together, summed over channels; DC left out."""
     total = 0.0
     for _, pixels, _ in probe.batches(model, batch_size):
@@ -188,7 +189,7 @@ def _varied(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _answers_to(
-    model: nn.Module, probe: Labelled, chosen: list[Filter], batch_size: int
+    model: nn.Module, probe: LabelledImages, chosen: list[Filter], batch_size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Each image's class, loss and share of removed energy under each filter, (filter, n); constant images' number."""
     constant = 0
@@ -238,7 +239,7 @@ def _predicted_change(
 
 
 def _dataset(
-    probe: Labelled,
+    probe: LabelledImages,
     chosen: list[Filter],
     predicted: np.ndarray,
     loss: np.ndarray,

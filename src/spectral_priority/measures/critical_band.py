@@ -17,8 +17,9 @@ from torch import nn
 
 from .. import fourier
 from ..config.measures import CriticalBand
-from .answers import Labelled, answers, labelled
+from .answers import answers
 from .draws import jackknife_groups, keyed_normal
+from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .over_training import THRESHOLD
 from .profile import jackknife_error, leave_one_out, standard_error
@@ -134,7 +135,7 @@ def critical_band(
     """
     given = options.model_dump() if isinstance(options, CriticalBand) else dict(options or {})
     options = measure_options("critical-band", {**given, **settings})
-    probe = labelled(images, labels, image_ids)
+    probe = labelled_images(images, labels, image_ids)
     with measuring(model, device) as measured:
         clean, noisy = _correct(measured, probe, options)
     return _dataset(probe, options, clean, noisy)
@@ -242,7 +243,7 @@ def _fit(where: np.ndarray, values: np.ndarray, start: tuple, highest: float | N
     return np.array([height, centre, abs(sigma) if highest is None else sigma, r2])
 
 
-def _correct(model: nn.Module, probe: Labelled, options: CriticalBand) -> tuple[np.ndarray, np.ndarray]:
+def _correct(model: nn.Module, probe: LabelledImages, options: CriticalBand) -> tuple[np.ndarray, np.ndarray]:
     """Which images are classified correctly: without noise (n,), with it (n, strength, octave)."""
     count, bands = len(probe.labels), len(fourier.octaves(probe.size))
     clean = np.empty(count, dtype=bool)
@@ -253,7 +254,7 @@ def _correct(model: nn.Module, probe: Labelled, options: CriticalBand) -> tuple[
             return (answers(model, seen, labels)[0] == labels).cpu().numpy()
 
         clean[batch] = right(pixels)
-        for band, noise in enumerate(octave_noise(options.seed, probe.ids[batch], probe.size, pixels)):
+        for band, noise in enumerate(octave_noise(options.seed, probe.image_ids[batch], probe.size, pixels)):
             for number, strength in enumerate(options.strengths):
                 noisy[batch, number, band] = right(pixels + strength * noise)
     return clean, noisy
@@ -298,12 +299,14 @@ def _legacy_estimates(accuracy: np.ndarray, highest: np.ndarray) -> dict[str, np
     }
 
 
-def _dataset(probe: Labelled, options: CriticalBand, clean: np.ndarray, noisy: np.ndarray) -> xr.Dataset:
+def _dataset(
+    probe: LabelledImages, options: CriticalBand, clean: np.ndarray, noisy: np.ndarray
+) -> xr.Dataset:
     """Give every number its dimensions, unit and name, and every missing one its count."""
     strengths, edges = np.array(options.strengths), fourier.octaves(probe.size)
     lowest, highest = edges.T
     octave = np.sqrt(lowest * highest)
-    present, group = np.unique(jackknife_groups(probe.ids), return_inverse=True)
+    present, group = np.unique(jackknife_groups(probe.image_ids), return_inverse=True)
     belongs = (group == np.arange(len(present))[:, None]).astype(np.float64)
     sums = [np.tensordot(belongs, of_image, axes=1) for of_image in (np.ones(len(clean)), clean, noisy)]
     count, right, right_noisy = (leave_one_out(each) if len(present) > 1 else each for each in sums)

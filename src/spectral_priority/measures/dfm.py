@@ -17,8 +17,8 @@ from torch import nn
 
 from .. import fourier
 from ..config.measures import DominantFrequencyMap
-from .answers import labelled
 from .draws import GROUPS, jackknife_groups
+from .labelled_images import labelled_images
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .profile import standard_error
 from .ranking import number_of, rank_correlation, top, top_overlap
@@ -107,14 +107,14 @@ def dominant_frequency_map(
     True
     """
     options = _options(options, settings)
-    given = labelled(images, labels, image_ids, class_names)
+    given = labelled_images(images, labels, image_ids, class_names)
     chosen = images_by_class(given, options.images_per_class, options.seed)
     kind, of_class = precision_of(model), []
     with measuring(model, device) as measured:
         where = device_of(measured)
         for number, positions in chosen.items():
             sums = _Sums(len(fourier.frequency_pairs(given.size)), where)
-            groups = jackknife_groups(given.ids[positions])
+            groups = jackknife_groups(given.image_ids[positions])
             for batch in batches(len(positions), options.batch_size):
                 pixels = to_pixels(images[positions[batch]], kind, where)
                 of_batch = torch.full((len(pixels),), number, device=where)

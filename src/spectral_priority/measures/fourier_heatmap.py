@@ -17,8 +17,9 @@ from torch import nn
 from .. import fourier
 from ..config.measures import FourierHeatmap
 from ..errors import InputError
-from .answers import Labelled, answers, labelled
+from .answers import answers
 from .draws import keyed_signs, keyed_uniform
+from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .profile import standard_error
 from .registry import measure_options
@@ -90,13 +91,15 @@ def fourier_heatmap(
     """
     given = options.model_dump() if isinstance(options, FourierHeatmap) else dict(options or {})
     options = measure_options("fourier-heatmap", {**given, **settings})
-    probe = labelled(images, labels, image_ids)
+    probe = labelled_images(images, labels, image_ids)
     count, size = len(probe.labels), probe.size
     largest = size // 2 if options.largest is None else options.largest
     if largest > size // 2:
         raise InputError("largest", f"found {largest}", f"1 … {size // 2} for images of {size} pixels")
-    chosen = np.sort(np.argsort(keyed_uniform(options.seed, probe.ids), kind="stable")[: options.most_images])
-    probe = Labelled(probe.images[chosen], probe.labels[chosen], probe.ids[chosen], size)
+    chosen = np.sort(
+        np.argsort(keyed_uniform(options.seed, probe.image_ids), kind="stable")[: options.most_images]
+    )
+    probe = probe.part(chosen)
     norm = size / 8 if options.norm is None else options.norm
     tried = np.flatnonzero((np.abs(fourier.distinct_frequencies(size)) <= largest).all(axis=1))
     with measuring(model, device) as measured:
@@ -116,7 +119,7 @@ def measure(model: nn.Module, probe: Probe, options: FourierHeatmap) -> xr.Datas
 
 
 def _errors(
-    model: nn.Module, probe: Labelled, tried: np.ndarray, norm: float, options: FourierHeatmap
+    model: nn.Module, probe: LabelledImages, tried: np.ndarray, norm: float, options: FourierHeatmap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which images are wrong without noise (n,), how many at each frequency tried, and each image's sum over rings."""
     size, frequencies = probe.size, fourier.distinct_frequencies(probe.size)
@@ -126,7 +129,7 @@ def _errors(
     for batch, pixels, labels in probe.batches(model, options.batch_size):
         clean[batch] = (answers(model, pixels, labels)[0] != labels).cpu().numpy()
         # Of all frequencies, so that `largest` does not change the signs of those that are tried.
-        signs = keyed_signs(options.seed, probe.ids[batch], (len(frequencies), pixels.shape[1]))
+        signs = keyed_signs(options.seed, probe.image_ids[batch], (len(frequencies), pixels.shape[1]))
         at_once = max(1, options.batch_size // len(labels))
         for start in range(0, len(tried), at_once):
             part = tried[start : start + at_once]
@@ -141,7 +144,7 @@ def _errors(
 
 
 def _dataset(
-    probe: Labelled,
+    probe: LabelledImages,
     tried: np.ndarray,
     largest: int,
     clean: np.ndarray,

@@ -17,9 +17,9 @@ from torch import nn
 
 from ..config.measures import FPrinciple
 from ..errors import InputError
+from .answers import logits_of
 from .draws import jackknife_groups, keyed_uniform
 from .labelled_images import LabelledImages, labelled_images
-from .logits import logits_of
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .neighbourhoods import gaussian, neighbourhood
 from .profile import jackknife_error, leave_one_out, standard_error
@@ -156,7 +156,7 @@ def _outputs(model: nn.Module, given: LabelledImages, chosen: np.ndarray, batch_
     parts = []
     for start in range(0, len(chosen), batch_size):
         pixels = to_pixels(given.images[chosen[start : start + batch_size]], kind, where)
-        parts.append(logits_of(model, pixels, given.labels[chosen].max()).softmax(dim=1))
+        parts.append(logits_of(model, pixels, given.labels[chosen]).softmax(dim=1))
     return torch.cat(parts)
 
 

@@ -48,7 +48,7 @@ def input_gradient(
     """
     pixels = pixels.detach().requires_grad_(True)
     logits = model(pixels)
-    check_logits(logits, labels)
+    check_logits(logits, len(labels), labels)
     if not logits.requires_grad:
         raise InputError("model", "has logits that can't be differentiated with respect to the pixels")
     own = logits.gather(1, labels[:, None])[:, 0]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..errors import InputError
-from .measured_model import check_images
+from .measured_model import check_images, device_of, precision_of, to_pixels
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,30 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def chance(self) -> float:
+        """Accuracy of the best constant answer: the largest class share."""
+        return float(np.unique(self.labels, return_counts=True)[1].max() / len(self))
+
+    def part(self, chosen: np.ndarray) -> LabelledImages:
+        """Return some of the images."""
+        return replace(
+            self, images=self.images[chosen], labels=self.labels[chosen], image_ids=self.image_ids[chosen]
+        )
+
+    def batches(
+        self, model: nn.Module, batch_size: int
+    ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
+        """Give the images of each batch: their places, pixels (n, channel, N, N) and labels on the model's device."""
+        kind, where = precision_of(model), device_of(model)
+        for start in range(0, len(self), batch_size):
+            batch = slice(start, start + batch_size)
+            yield (
+                batch,
+                to_pixels(self.images[batch], kind, where),
+                torch.from_numpy(self.labels[batch]).to(where),
+            )
+
 
 def labelled_images(
     images: np.ndarray | torch.Tensor,
@@ -61,8 +86,8 @@ def labelled_images(
     ids = np.arange(count) if image_ids is None else np.asarray(image_ids)
     if ids.shape != (count,):
         raise InputError("image_ids", f"found shape {ids.shape}", f"one id per image, ({count},)")
-    if ids.dtype.kind not in "iu":
-        raise InputError("image_ids", f"found {ids.dtype}", "whole numbers")
+    if ids.dtype.kind not in "iu" or ids.min() < 0:
+        raise InputError("image_ids", f"found {ids.dtype}, from {ids.min()}", "whole numbers from 0 on")
     labels = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels).astype(np.int64)
     if labels.min() < 0:
         raise InputError("labels", f"found {labels.min()}", "0 and above")

@@ -156,15 +156,15 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
     return batch
 
 
-def check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
-    """Check that a model returned logits (n, k), k ≥ 2, and that every label has one.
+def check_logits(logits: torch.Tensor, count: int, labels: np.ndarray | torch.Tensor) -> None:
+    """Check that a model returned logits (n, k), n the number of images, k ≥ 2, and that every label has one.
 
     Raises
     ------
     InputError
         Naming what was returned.
     """
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(labels):
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != count:
         found = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise InputError("model", f"returns {found}", "logits of shape (n, classes)")
     classes = logits.shape[1]

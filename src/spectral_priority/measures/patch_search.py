@@ -14,8 +14,8 @@ from torch import nn
 from .. import fourier
 from ..config.measures import Shortcuts
 from ..errors import InputError
-from .answers import Labelled
 from .keeping import answers_to_kept
+from .labelled_images import LabelledImages
 from .measured_model import device_of, precision_of, to_pixels
 from .removal import batches
 
@@ -38,7 +38,7 @@ def patch_sizes(size: int, options: Shortcuts) -> list[int]:
 
 
 def patch_search(
-    model: nn.Module, given: Labelled, chosen: dict[int, np.ndarray], options: Shortcuts
+    model: nn.Module, given: LabelledImages, chosen: dict[int, np.ndarray], options: Shortcuts
 ) -> np.ndarray:
     """Return the best mask of every class after every stage: (class, stage, pairs) bool.
 
@@ -46,7 +46,7 @@ def patch_search(
     ----------
     model : nn.Module
         In eval mode; see `measured_model.measuring`.
-    given : Labelled
+    given : LabelledImages
     chosen : dict
         Class number → positions of its images that the search looks at.
     options : Shortcuts
@@ -92,7 +92,7 @@ def candidates(
 
 
 def mean_losses(
-    model: nn.Module, given: Labelled, chosen: dict[int, np.ndarray], masks: np.ndarray, batch_size: int
+    model: nn.Module, given: LabelledImages, chosen: dict[int, np.ndarray], masks: np.ndarray, batch_size: int
 ) -> np.ndarray:
     """Return each class's mean loss when only the frequencies of a mask, and DC, are kept: (class, mask)."""
     kind, where = precision_of(model), device_of(model)

@@ -17,9 +17,9 @@ from torch import nn
 from .. import fourier
 from ..config.measures import Paths
 from ..errors import InputError
+from .answers import logits_of
 from .image_pairs import image_pairs, pair_error
 from .labelled_images import LabelledImages, labelled_images
-from .logits import logits_of
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .registry import measure_options
 
@@ -208,7 +208,7 @@ def _logits(
         first, last = (to_pixels(given.images[end], kind, where)[:, None] for end in of_batch.T)
         parts = []
         for t in position.split(max(1, options.batch_size // len(of_batch))):
-            logits = logits_of(model, torch.lerp(first, last, t).flatten(0, 1), given.labels.max())
+            logits = logits_of(model, torch.lerp(first, last, t).flatten(0, 1), given.labels)
             parts.append(logits.unflatten(0, (len(of_batch), len(t))))
         logits = torch.cat(parts, dim=1)
         yield logits, ROUNDING * torch.finfo(kind).eps * logits.abs().amax(dim=(1, 2))

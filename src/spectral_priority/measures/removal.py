@@ -17,21 +17,22 @@ import torch
 from torch import nn
 
 from .. import fourier
-from .answers import Labelled, answers
+from .answers import answers
 from .draws import keyed_uniform
 from .input_gradient import input_gradient
+from .labelled_images import LabelledImages
 
 IMAGES = 16
 """Most images whose removals go through the model together: they share the waves, which need not be made again."""
 
 
-def images_by_class(given: Labelled, at_most: int, seed: int) -> dict[int, np.ndarray]:
+def images_by_class(given: LabelledImages, at_most: int, seed: int) -> dict[int, np.ndarray]:
     """Return the positions of each class's images, by id; at most some of them, drawn by (seed, id); 0: all."""
-    order = np.lexsort((given.ids, keyed_uniform(seed, given.ids)))
+    order = np.lexsort((given.image_ids, keyed_uniform(seed, given.image_ids)))
     chosen = {}
     for number in np.unique(given.labels).tolist():
         mine = order[given.labels[order] == number][: at_most or None]
-        chosen[number] = mine[np.argsort(given.ids[mine], kind="stable")]
+        chosen[number] = mine[np.argsort(given.image_ids[mine], kind="stable")]
     return chosen
 
 

@@ -17,8 +17,8 @@ from torch import nn
 from .. import fourier
 from ..config.measures import Shortcuts
 from ..errors import InputError
-from .answers import Labelled, labelled
 from .keeping import answers_to_kept
+from .labelled_images import LabelledImages, labelled_images
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .patch_search import patch_search, patch_sizes
 from .ranking import top
@@ -112,7 +112,7 @@ def frequency_shortcuts(
     True
     """
     options = _options(options, settings)
-    given = labelled(images, labels, image_ids, class_names)
+    given = labelled_images(images, labels, image_ids, class_names)
     chosen = images_by_class(given, options.images_per_class, options.seed)
     with measuring(model, device) as measured:
         if masks is not None:
@@ -148,7 +148,7 @@ def measure(model: nn.Module, probe: Probe, options: Shortcuts) -> xr.Dataset:
 
 
 def _by_ranking(
-    model: nn.Module, given: Labelled, chosen: dict[int, np.ndarray], options: Shortcuts
+    model: nn.Module, given: LabelledImages, chosen: dict[int, np.ndarray], options: Shortcuts
 ) -> tuple[np.ndarray, list[str], int]:
     """Masks (class, mask, pairs) of the top frequencies by exact removal, their names, and the unranked classes."""
     kind, where, masks, unranked = precision_of(model), device_of(model), [], 0
@@ -164,14 +164,14 @@ def _by_ranking(
 
 
 def _by_patches(
-    model: nn.Module, given: Labelled, chosen: dict[int, np.ndarray], options: Shortcuts
+    model: nn.Module, given: LabelledImages, chosen: dict[int, np.ndarray], options: Shortcuts
 ) -> tuple[np.ndarray, list[str], int]:
     """Masks of every stage of the search over patches, and their names."""
     names = [f"patch-{side}" for side in patch_sizes(given.size, options)]
     return patch_search(model, given, chosen, options), names, 0
 
 
-def _labels_of(masks: xr.Dataset, given: Labelled) -> list[int]:
+def _labels_of(masks: xr.Dataset, given: LabelledImages) -> list[int]:
     """Class numbers of an earlier result that have images here."""
     size = masks.attrs["size"]
     if size != given.size:
@@ -182,7 +182,7 @@ def _labels_of(masks: xr.Dataset, given: Labelled) -> list[int]:
     return here
 
 
-def _to_evaluate(given: Labelled, chosen: dict[int, np.ndarray], options: Shortcuts) -> np.ndarray:
+def _to_evaluate(given: LabelledImages, chosen: dict[int, np.ndarray], options: Shortcuts) -> np.ndarray:
     """Positions of the images to classify, by id."""
     left = np.ones(len(given.labels), dtype=bool)
     if options.evaluate == "others":
@@ -193,13 +193,13 @@ def _to_evaluate(given: Labelled, chosen: dict[int, np.ndarray], options: Shortc
             "has no image left that its frequencies were not chosen by",
             "images_per_class below the number of its images",
         )
-    order = np.argsort(given.ids, kind="stable")
+    order = np.argsort(given.image_ids, kind="stable")
     return order[left[order]]
 
 
 def _answers(
     model: nn.Module,
-    given: Labelled,
+    given: LabelledImages,
     places: np.ndarray,
     classes: np.ndarray,
     kept: np.ndarray,
