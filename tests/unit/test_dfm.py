@@ -154,10 +154,30 @@ def test_agreement_is_spearmans_and_the_overlap_of_the_top_five_per_cent():
         assert found.class_rank_correlation[number] == pytest.approx(spearmanr(exact, fast)[0], abs=1e-3)
         both = len(set(np.argsort(-exact)[:4]) & set(np.argsort(-fast)[:4]))  # 5 % of 73 pairs
         assert found.class_top_overlap[number] == pytest.approx(both / 4)
+        for percent in found.top.values:
+            held = fourier.radius(12)[at][found.dominant.sel(top=percent).values[number][at] == 1]
+            assert found.class_top_radius.sel(top=percent)[number] == pytest.approx(held.mean())
+        assert found.class_dominant_radius[number] == found.class_top_radius.sel(top=5)[number]
     for name in SCALARS:
         assert found[name] == pytest.approx(float(found[f"class_{name}"].mean()))
         error = np.sqrt((found[f"class_{name}_se"] ** 2).sum()) / 2
         assert found[f"{name}_se"] == pytest.approx(float(error))
+
+
+def test_every_image_is_read_once_and_every_batch_is_full():
+    class Counted(np.ndarray):
+        read = 0
+
+        def __getitem__(self, key):
+            Counted.read += len(key)
+            return np.asarray(super().__getitem__(key))
+
+    pixels, labels = images(20, 8, classes=2)
+    model, seen = network(8, classes=2), []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    sp.dominant_frequency_map(model, pixels.view(Counted), labels, batch_size=64)
+    assert Counted.read == 20 and max(seen) <= 64
+    assert sum(seen) == 20 * (33 + 2)  # each removal, the image as it is, and its gradient
 
 
 def test_two_rankings_of_a_nearly_linear_loss_agree():
