@@ -10,7 +10,7 @@ from small_models import images, network
 from torch import nn
 
 import spectral_priority as sp
-from spectral_priority import fourier
+from spectral_priority import filtering, fourier
 from spectral_priority.errors import InputError
 from spectral_priority.measures.over_training import learning_times, with_times
 
@@ -202,7 +202,7 @@ class Waves(nn.Module):
 
     def __init__(self, size, u, v):
         super().__init__()
-        wave = fourier.basis_images(size, np.array([[u, v]]))[0]
+        wave = filtering.basis_images(size, np.array([[u, v]]))[0]
         self.register_parameter("wave", nn.Parameter(torch.from_numpy(wave)))
 
     def forward(self, x):
@@ -213,7 +213,7 @@ class Waves(nn.Module):
 def test_a_model_that_looks_at_one_ring_needs_its_band_and_no_other():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200)
-    wave = fourier.basis_images(16, np.array([[4, 3]]))[0]
+    wave = filtering.basis_images(16, np.array([[4, 3]]))[0]
     pixels = 0.5 + 0.5 * np.where(labels, 1, -1)[:, None, None, None] * wave
     pixels = pixels + rng.uniform(-0.1, 0.1, (200, 2, 16, 16))
     found = sp.band_accuracy(Waves(16, 4, 3), pixels, labels, cutoffs=[4, 5])

@@ -12,7 +12,7 @@ from small_models import images, network
 from torch import nn
 
 import spectral_priority as sp
-from spectral_priority import fourier
+from spectral_priority import filtering, fourier
 from spectral_priority.errors import InputError
 from spectral_priority.measures.critical_band import (
     _legacy_estimates,
@@ -45,7 +45,7 @@ def slow_noise(seed, number, size, lowest, highest):
 def test_the_noise_of_any_size_equals_the_slow_reference(size, number, seed, count):
     ids = np.arange(number, number + count)
     found = octave_noise(seed, ids, size, torch.zeros((), dtype=torch.float64))
-    edges = fourier.octaves(size)
+    edges = filtering.octaves(size)
     assert len(found) == len(edges)
     for noise, (lowest, highest) in zip(found, edges, strict=True):
         assert noise.shape == (count, 1, size, size)
@@ -55,11 +55,11 @@ def test_the_noise_of_any_size_equals_the_slow_reference(size, number, seed, cou
 
 def test_octaves_do_not_overlap_and_reach_from_the_lowest_frequency_to_half_the_side():
     for size in (4, 5, 8, 31, 32, 36, 64, 224):
-        edges, radii = fourier.octaves(size), fourier.radius(size)
+        edges, radii = filtering.octaves(size), fourier.radius(size)
         np.testing.assert_array_equal(edges[1:, 0], edges[:-1, 1])
         np.testing.assert_array_equal(edges[:, 1], 2 * edges[:, 0])
         assert edges[-1, 1] == size / 2
-        passes = fourier.octave_passes(size)
+        passes = filtering.octave_passes(size)
         np.testing.assert_array_equal(passes.sum(axis=0), (radii > 0) & (radii <= size / 2))
         assert (passes.sum(axis=(1, 2)) > 0).all()
 
@@ -97,7 +97,7 @@ class Waves(nn.Module):
 
     def __init__(self, size, u, v):
         super().__init__()
-        wave = fourier.basis_images(size, np.array([[u, v]]))[0]
+        wave = filtering.basis_images(size, np.array([[u, v]]))[0]
         self.wave = nn.Parameter(torch.from_numpy(wave))
 
     def forward(self, x):
@@ -107,7 +107,7 @@ class Waves(nn.Module):
 
 def plaids(size, u, v, amplitude, count):
     labels = np.arange(count) % 2
-    wave = fourier.basis_images(size, np.array([[u, v]]))[0]
+    wave = filtering.basis_images(size, np.array([[u, v]]))[0]
     pixels = 0.5 + amplitude * np.where(labels, 1, -1)[:, None, None, None] * wave
     return pixels, labels
 
@@ -118,7 +118,7 @@ def test_an_ideal_observer_of_one_wave_has_the_threshold_that_theory_tells():
     pixels, labels = plaids(size, 3, 0, amplitude, 3000)
     strengths = np.linspace(0.1, 1, 10)
     found = sp.critical_band(Waves(size, 3, 0), pixels, labels, strengths=strengths, seed=1)
-    passes = fourier.octave_passes(size)[2]
+    passes = filtering.octave_passes(size)[2]
     number = (passes * fourier.hermitian_weights(size)).sum()
     expected = amplitude * np.sqrt(number) / size / NormalDist().inv_cdf(0.75)
     assert found.lowest[2] == 2 and found.highest[2] == 4
@@ -157,7 +157,7 @@ def test_thresholds_equal_the_slow_reference():
 
 
 def test_a_channel_is_recovered_and_its_bandwidth_is_its_width_at_half_height():
-    octave = fourier.octaves(224).prod(axis=1) ** 0.5
+    octave = filtering.octaves(224).prod(axis=1) ** 0.5
     for height, centre, sigma in [(3, 20.0, 1.2), (1, 3.0, 2.5), (6, 60.0, 0.7)]:
         values = height * np.exp(-(np.log2(octave / centre) ** 2) / (2 * sigma**2))
         found = channel(values, octave)
@@ -171,7 +171,7 @@ class Pink(nn.Module):
     def __init__(self, size, weights):
         super().__init__()
         template = sum(
-            weight * fourier.basis_images(size, np.array([wave]))[0] for wave, weight in weights.items()
+            weight * filtering.basis_images(size, np.array([wave]))[0] for wave, weight in weights.items()
         )
         self.template = nn.Parameter(torch.from_numpy(template))
 
@@ -244,7 +244,7 @@ def test_the_legacy_mode_equals_what_the_released_program_returned():
     """ajaysub110/critical-band-masking @a2b3d34, `find_thresholds`, `fit_gaussian` and `channel_props`, on seeded
     accuracies (case, 5 strengths from none on, 7 octaves)."""
     golden = np.load(GOLDEN / "critical_band_masking.npz")
-    found = _legacy_estimates(golden["accuracy"][:, 1:], fourier.octaves(224)[:, 1])
+    found = _legacy_estimates(golden["accuracy"][:, 1:], filtering.octaves(224)[:, 1])
     np.testing.assert_array_equal(found["legacy_threshold"], golden["thresholds"])
     names = ("legacy_bandwidth", "legacy_centre", "legacy_peak")
     np.testing.assert_allclose(

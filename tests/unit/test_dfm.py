@@ -11,7 +11,7 @@ from small_models import images, linear, network
 from torch import nn
 
 import spectral_priority as sp
-from spectral_priority import fourier
+from spectral_priority import fourier, half_plane
 from spectral_priority.errors import InputError
 from spectral_priority.measures.removal import amplitude_derivatives, loss_increases
 
@@ -89,7 +89,7 @@ def test_the_images_of_a_batch_may_be_of_several_classes():
     x, y = torch.from_numpy(pixels.transpose(0, 3, 1, 2) / 255), torch.from_numpy(labels)
     loss, increase = loss_increases(model, x, y, 30)
     np.testing.assert_allclose(loss, losses(model, x.numpy(), labels))
-    expected = slow_maps(model, pixels, labels)[:, *fourier.frequency_pairs(8).T]
+    expected = slow_maps(model, pixels, labels)[:, *half_plane.frequency_pairs(8).T]
     np.testing.assert_allclose(increase, expected, rtol=1e-6, atol=1e-13)
 
 
@@ -109,7 +109,7 @@ def test_removing_all_frequencies_one_after_the_other_leaves_dc():
     weight = torch.randn(2, 3, 8, 8, generator=torch.manual_seed(1), dtype=torch.float64) * 1e-4
     pixels, labels = images(1, 8, 3, 2)
     found = sp.dominant_frequency_map(linear(weight), pixels, labels)
-    pairs = found.loss_increase.values[0][tuple(fourier.frequency_pairs(8).T)].sum()
+    pairs = found.loss_increase.values[0][tuple(half_plane.frequency_pairs(8).T)].sum()
     x = pixels.transpose(0, 3, 1, 2) / 255
     flat = np.broadcast_to(x.mean(axis=(2, 3), keepdims=True), x.shape).copy()
     expected = losses(linear(weight), flat, labels) - losses(linear(weight), x, labels)
@@ -140,15 +140,15 @@ def test_the_top_counts_pairs_and_marks_both_partners():
     marked = (found.dominant * weights).sum(["u", "v"]) - 1
     assert (marked.sel(top=5) == 4).all() and (marked.sel(top=50) == 40).all()
     assert (found.dominant[..., 0].values == found.dominant[..., 0].values[..., -np.arange(9) % 9]).all()
-    pairs = found.loss_increase.values[0][tuple(fourier.frequency_pairs(9).T)]
-    kept = found.dominant.values[0, 0][tuple(fourier.frequency_pairs(9).T)].astype(bool)
+    pairs = found.loss_increase.values[0][tuple(half_plane.frequency_pairs(9).T)]
+    kept = found.dominant.values[0, 0][tuple(half_plane.frequency_pairs(9).T)].astype(bool)
     assert pairs[kept].min() > pairs[~kept].max()
 
 
 def test_agreement_is_spearmans_and_the_overlap_of_the_top_five_per_cent():
     pixels, labels = images(20, 12, classes=2)
     found = sp.dominant_frequency_map(network(12, classes=2, kind=torch.float64), pixels, labels)
-    at = tuple(fourier.frequency_pairs(12).T)
+    at = tuple(half_plane.frequency_pairs(12).T)
     for number in range(2):
         exact, fast = (of.values[number][at] for of in (found.loss_increase, found.amplitude_derivative))
         assert found.class_rank_correlation[number] == pytest.approx(spearmanr(exact, fast)[0], abs=1e-3)

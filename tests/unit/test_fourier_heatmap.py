@@ -9,7 +9,7 @@ from small_models import images, network
 from torch import nn
 
 import spectral_priority as sp
-from spectral_priority import fourier
+from spectral_priority import filtering, fourier, half_plane
 from spectral_priority.errors import InputError
 
 
@@ -21,7 +21,7 @@ def slow_wave(size, u, v):
     return wave / np.sqrt((wave**2).sum())
 
 
-def half_plane(size):
+def every_frequency(size):
     """Every (u, v) of the half plane, in FFT order."""
     vertical = [k - size if k > (size - 1) // 2 else k for k in range(size)]
     return [(i, j, u, j) for i, u in enumerate(vertical) for j in range(size // 2 + 1)]
@@ -31,7 +31,7 @@ def slow_heatmap(model, pixels, labels, norm, seed, ids):
     """Error of each image at each half-plane frequency, (n, N, N//2 + 1), and without noise, (n,)."""
     size, channels = pixels.shape[1], pixels.shape[3]
     wrong, clean = np.zeros((len(pixels), size, size // 2 + 1)), np.zeros(len(pixels))
-    frequencies = fourier.distinct_frequencies(size)
+    frequencies = half_plane.distinct_frequencies(size)
 
     def answer(image):
         with torch.no_grad():
@@ -41,7 +41,7 @@ def slow_heatmap(model, pixels, labels, norm, seed, ids):
         stream = np.random.default_rng([seed, ids[number]])
         signs = 2.0 * stream.integers(0, 2, (len(frequencies), channels), dtype=np.int8) - 1
         clean[number] = answer(image) != label
-        for i, j, u, v in half_plane(size):
+        for i, j, u, v in every_frequency(size):
             same = [k for k, (a, b) in enumerate(frequencies) if is_wave(size, (u, v), (a, b))]
             assert len(same) == 1
             noisy = image + norm * slow_wave(size, u, v)[..., None] * signs[same[0]]
@@ -92,13 +92,13 @@ def test_the_measure_equals_the_slow_reference(size, batch_size):
 @settings(max_examples=40, deadline=None)
 @given(size=st.integers(4, 20))
 def test_basis_images_have_norm_one_at_one_frequency_and_each_pair_is_listed_once(size):
-    frequencies = fourier.distinct_frequencies(size)
-    waves = fourier.basis_images(size, frequencies)
+    frequencies = half_plane.distinct_frequencies(size)
+    waves = filtering.basis_images(size, frequencies)
     np.testing.assert_allclose((waves**2).sum(axis=(1, 2)), 1, rtol=1e-12)
     for wave, (u, v) in zip(waves, frequencies, strict=True):
         np.testing.assert_allclose(wave, slow_wave(size, u, v), atol=1e-12)
     power = fourier.half_plane_power(waves)
-    positions = fourier.hermitian_positions(size)
+    positions = half_plane.hermitian_positions(size)
     for number, plane in enumerate(power):
         np.testing.assert_allclose(plane[positions != number], 0, atol=1e-12)
         assert (positions == number).sum() in (1, 2)
@@ -127,9 +127,9 @@ def test_every_image_meets_every_wave_at_the_chosen_norm_in_every_channel(size, 
     eye = Recorder()
     sp.fourier_heatmap(eye, pixels, labels, norm=2.5, batch_size=batch_size)
     seen = torch.cat(eye.seen).numpy()
-    frequencies = fourier.distinct_frequencies(size)
+    frequencies = half_plane.distinct_frequencies(size)
     assert len(seen) == count * (len(frequencies) + 1)
-    waves = fourier.basis_images(size, frequencies).reshape(len(frequencies), -1)
+    waves = filtering.basis_images(size, frequencies).reshape(len(frequencies), -1)
     clean = pixels.transpose(0, 3, 1, 2) / 255
     noises = seen[:, None] - clean  # of each image seen, if it was that image
     size_of = np.sqrt((noises**2).sum(axis=(3, 4)))  # (seen, image, channel)
@@ -144,7 +144,7 @@ class Waves(nn.Module):
 
     def __init__(self, size, u, v):
         super().__init__()
-        self.wave = nn.Parameter(torch.from_numpy(fourier.basis_images(size, np.array([[u, v]]))[0]))
+        self.wave = nn.Parameter(torch.from_numpy(filtering.basis_images(size, np.array([[u, v]]))[0]))
 
     def forward(self, x):
         z = (x.mean(dim=1) * self.wave).sum(dim=(1, 2))
@@ -153,7 +153,7 @@ class Waves(nn.Module):
 
 def test_an_observer_of_one_wave_errs_at_its_frequency_alone_and_half_the_time():
     labels = np.arange(400) % 2
-    wave = fourier.basis_images(12, np.array([[-3, 2]]))[0]
+    wave = filtering.basis_images(12, np.array([[-3, 2]]))[0]
     pixels = 0.5 + np.where(labels, 1, -1)[:, None, None, None] * wave[None, None]
     found = sp.fourier_heatmap(Waves(12, -3, 2), pixels, labels, norm=1.5, most_images=1000)
     assert abs(found.error.sel(u=-3, v=2) - 0.5) < 3 * found.error_se.sel(u=-3, v=2)

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from small_models import images, linear, network
 
 import spectral_priority as sp
-from spectral_priority import fourier
+from spectral_priority import fourier, half_plane
 from spectral_priority.config.measures import Shortcuts
 from spectral_priority.errors import InputError
 from spectral_priority.measures.labelled_images import labelled_images
@@ -173,10 +173,10 @@ def test_a_search_depends_neither_on_the_batch_nor_on_the_order_of_images():
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_a_candidate_keeps_whole_patches_of_a_survivor(size, side):
     random = np.random.default_rng(0)
-    pairs = len(fourier.frequency_pairs(size))
+    pairs = len(half_plane.frequency_pairs(size))
     survivors = random.random((2, 3, pairs)) < 0.7
     made = candidates(random, survivors, size, side, 0.6, 30)
-    grids = [fourier.patches(size, side, shifted) for shifted in (False, side > 1)]
+    grids = [half_plane.patches(size, side, shifted) for shifted in (False, side > 1)]
     for turn, mask in enumerate(made):
         parents = [parent for parent in survivors.reshape(-1, pairs) if not (mask & ~parent).any()]
         assert parents and (turn % 3 == 2 or any(_whole(mask, parent, grids[turn % 3]) for parent in parents))
@@ -200,15 +200,15 @@ def _whole(mask, parent, grid):
 
 def test_patches_are_squares_of_the_plane_and_shift_by_half():
     for size, side in ((8, 2), (9, 3), (16, 4)):
-        row, column = fourier.frequency_pairs(size).T
+        row, column = half_plane.frequency_pairs(size).T
         u = np.where(row > (size - 1) // 2, row - size, row)
         for shifted in (False, True):
-            grid = fourier.patches(size, side, shifted)
+            grid = half_plane.patches(size, side, shifted)
             for patch in range(grid.max() + 1):
                 of_u, of_v = u[grid == patch], column[grid == patch]
                 assert np.ptp(of_u) < side and np.ptp(of_v) < side
-        assert len(np.unique(fourier.patches(size, 1))) == len(row)
-        assert (fourier.patches(size, side) != fourier.patches(size, side, shifted=True)).any()
+        assert len(np.unique(half_plane.patches(size, 1))) == len(row)
+        assert (half_plane.patches(size, side) != half_plane.patches(size, side, shifted=True)).any()
 
 
 def test_losses_of_masks_equal_the_slow_reference_and_the_best_survives():
@@ -216,10 +216,10 @@ def test_losses_of_masks_equal_the_slow_reference_and_the_best_survives():
     model = network(8, classes=2, kind=torch.float64).eval()
     probe = labelled_images(pixels, labels)
     chosen = images_by_class(probe, 0, 0)
-    masks = np.random.default_rng(0).random((5, len(fourier.frequency_pairs(8)))) < 0.5
+    masks = np.random.default_rng(0).random((5, len(half_plane.frequency_pairs(8)))) < 0.5
     loss = mean_losses(model, probe, chosen, masks, 7)
     for number in range(2):
-        for place, plane in enumerate(fourier.full_plane(fourier.on_half_plane(masks, dc=True))):
+        for place, plane in enumerate(fourier.full_plane(half_plane.on_half_plane(masks, dc=True))):
             x = pixels[labels == number].transpose(0, 3, 1, 2) / 255
             filtered = np.fft.ifft2(np.fft.fft2(x) * plane).real
             target = torch.full((len(x),), number)

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
+from .. import filtering, fourier
 from ..config.measures import BandAccuracy
 from ..errors import InputError
 from .answers import answers
@@ -150,20 +150,20 @@ def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) 
         cutoffs = sorted({max(1, round(part * size)) for part in (1 / 16, 1 / 8, 1 / 4, 3 / 8)})
     if beyond := [ring for ring in cutoffs if ring >= farthest]:
         raise InputError("cutoffs", f"found {beyond[0]}", f"1 … {farthest - 1} for images of {size} pixels")
-    made = [Filter("none", "none", (0.0, 0.0), fourier.low_pass(size, farthest))]
+    made = [Filter("none", "none", (0.0, 0.0), filtering.low_pass(size, farthest))]
     for ring in cutoffs:
-        kept = fourier.low_pass(size, ring)
+        kept = filtering.low_pass(size, ring)
         made.append(Filter(f"low-pass-{ring}", "low-pass", (ring + 1, farthest), kept))
     for ring in cutoffs:
-        kept, first = fourier.high_pass(size, ring, options.keep_dc), 1 if options.keep_dc else 0
+        kept, first = filtering.high_pass(size, ring, options.keep_dc), 1 if options.keep_dc else 0
         made.append(Filter(f"high-pass-{ring}", "high-pass", (first, ring), kept))
     for band, belongs in fourier.bands(size).items():
         held = fourier.rings(size)[belongs]
         span = (int(held[0]), int(held[-1])) if len(held) else (0, 0)  # there is no low band below 6 pixels
-        kept = fourier.band_stop(size, *span) if len(held) else made[0].factors
+        kept = filtering.band_stop(size, *span) if len(held) else made[0].factors
         made.append(Filter(f"band-stop-{band}", "band-stop", span, kept))
     if options.energy_rings:
-        of_frequency, radius = fourier.energy_rings(energy, options.energy_rings), fourier.radius(size)
+        of_frequency, radius = filtering.energy_rings(energy, options.energy_rings), fourier.radius(size)
         for number in range(options.energy_rings):
             inside = of_frequency == number
             span = (float(radius[inside].min()), float(radius[inside].max())) if inside.any() else (0.0, 0.0)

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
+from .. import filtering
 from ..config.measures import CriticalBand
 from .answers import answers
 from .draws import jackknife_groups, keyed_normal
@@ -105,7 +105,7 @@ def critical_band(
 
     Notes
     -----
-    METHODS 4, after Subramanian et al. 2023 (arXiv 2309.13190). Octaves end at N/2, N/4, … (`fourier.octaves`; at
+    METHODS 4, after Subramanian et al. 2023 (arXiv 2309.13190). Octaves end at N/2, N/4, … (`filtering.octaves`; at
     224 px the paper's seven, which it calls by their upper ends, 1.75 … 112). Each image has noise of its own, the
     same in all channels, the same at every strength but for its size; in every octave scaled to the exact standard
     deviation. Images keep their colours and contrast, and nothing is clipped; the paper's are grey, of low contrast,
@@ -156,7 +156,7 @@ def octave_noise(seed: int, image_ids: np.ndarray, size: int, like: torch.Tensor
     white = torch.from_numpy(keyed_normal(seed, image_ids, (1, size, size))).to(like)
     spectrum = torch.fft.rfft2(white)
     made = []
-    for passes in fourier.octave_passes(size):
+    for passes in filtering.octave_passes(size):
         noise = torch.fft.irfft2(spectrum * torch.from_numpy(passes).to(like), s=(size, size))
         made.append(noise / noise.square().mean(dim=(2, 3), keepdim=True).sqrt())
     return made
@@ -245,7 +245,7 @@ def _fit(where: np.ndarray, values: np.ndarray, start: tuple, highest: float | N
 
 def _correct(model: nn.Module, probe: LabelledImages, options: CriticalBand) -> tuple[np.ndarray, np.ndarray]:
     """Which images are classified correctly: without noise (n,), with it (n, strength, octave)."""
-    count, bands = len(probe.labels), len(fourier.octaves(probe.size))
+    count, bands = len(probe.labels), len(filtering.octaves(probe.size))
     clean = np.empty(count, dtype=bool)
     noisy = np.empty((count, len(options.strengths), bands), dtype=bool)
     for batch, pixels, labels in probe.batches(model, options.batch_size):
@@ -303,7 +303,7 @@ def _dataset(
     probe: LabelledImages, options: CriticalBand, clean: np.ndarray, noisy: np.ndarray
 ) -> xr.Dataset:
     """Give every number its dimensions, unit and name, and every missing one its count."""
-    strengths, edges = np.array(options.strengths), fourier.octaves(probe.size)
+    strengths, edges = np.array(options.strengths), filtering.octaves(probe.size)
     lowest, highest = edges.T
     octave = np.sqrt(lowest * highest)
     present, group = np.unique(jackknife_groups(probe.image_ids), return_inverse=True)

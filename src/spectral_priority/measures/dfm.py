@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
+from .. import fourier, half_plane
 from ..config.measures import DominantFrequencyMap
 from .draws import GROUPS, jackknife_groups
 from .labelled_images import labelled_images
@@ -113,7 +113,7 @@ def dominant_frequency_map(
     with measuring(model, device) as measured:
         where = device_of(measured)
         for number, positions in chosen.items():
-            sums = _Sums(len(fourier.frequency_pairs(given.size)), where)
+            sums = _Sums(len(half_plane.frequency_pairs(given.size)), where)
             groups = jackknife_groups(given.image_ids[positions])
             for batch in batches(len(positions), options.batch_size):
                 pixels = to_pixels(images[positions[batch]], kind, where)
@@ -160,7 +160,7 @@ class _Sums:
         self.squares += both.square().sum(dim=1)
         self.counts += groups.sum(dim=0).cpu().numpy()
         self.loss.append(loss.cpu().numpy())
-        self.rings.append(fourier.radial_sum(fourier.on_half_plane(increase.cpu().numpy())))
+        self.rings.append(fourier.radial_sum(half_plane.on_half_plane(increase.cpu().numpy())))
         self.constant += int((pixels == pixels[:, :, :1, :1]).flatten(1).all(dim=1).sum())
         resolution = UNCHANGED * loss.clamp(min=1)
         self.unchanged += int((increase.abs().amax(dim=1) <= resolution).sum())
@@ -186,7 +186,7 @@ class _Sums:
         ):
             found |= {name: value, f"{name}_se": its_error}
         rings = np.concatenate(self.rings)
-        rings /= fourier.ring_sizes(fourier.size_of_pairs(mean.shape[-1]))
+        rings /= fourier.ring_sizes(half_plane.size_of_pairs(mean.shape[-1]))
         for name, of_image in (("loss", np.concatenate(self.loss)), ("ring_loss_increase", rings)):
             found |= {name: of_image.mean(axis=0), f"{name}_se": standard_error(of_image)}
         groups = len(counts)
@@ -214,7 +214,9 @@ def _of_rankings(
     """
     increase, derivative = (weights @ of / (weights @ counts)[:, None] for of in sums)
     pairs = increase.shape[-1]
-    radius = fourier.pair_radius(fourier.size_of_pairs(pairs))[np.argsort(-increase, axis=-1, kind="stable")]
+    radius = half_plane.pair_radius(half_plane.size_of_pairs(pairs))[
+        np.argsort(-increase, axis=-1, kind="stable")
+    ]
     first = np.arange(len(counts)) % 2 == 0
     halves = [weights * half for half in (first, ~first)]
     there = np.all([half.any(axis=1) for half in halves], axis=0)
@@ -276,9 +278,9 @@ def _dataset(
         ("loss_increase", "loss with the frequency removed less the loss, mean over images", "nat"),
         ("amplitude_derivative", "derivative of the loss as the frequency fades, mean over images", "nat"),
     ):
-        planes = [fourier.on_half_plane(by_class[of]).astype(np.float32) for of in (name, f"{name}_se")]
+        planes = [half_plane.on_half_plane(by_class[of]).astype(np.float32) for of in (name, f"{name}_se")]
         store(name, ("class", "u", "v"), *planes, long_name, units)
-    dominant = fourier.on_half_plane(by_class["top"].astype(np.uint8), dc=1)
+    dominant = half_plane.on_half_plane(by_class["top"].astype(np.uint8), dc=1)
     where = ("class", "top", "u", "v")
     store("dominant", where, dominant, None, "1: among the frequencies that the class needs most, or DC", "1")
     for name, (long_name, units) in MEANS.items():

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
+from .. import filtering, fourier, half_plane
 from ..config.measures import FourierHeatmap
 from ..errors import InputError
 from .answers import answers
@@ -101,7 +101,7 @@ def fourier_heatmap(
     )
     probe = probe.part(chosen)
     norm = size / 8 if options.norm is None else options.norm
-    tried = np.flatnonzero((np.abs(fourier.distinct_frequencies(size)) <= largest).all(axis=1))
+    tried = np.flatnonzero((np.abs(half_plane.distinct_frequencies(size)) <= largest).all(axis=1))
     with measuring(model, device) as measured:
         clean, by_frequency, by_ring = _errors(measured, probe, tried, norm, options)
     found = _dataset(probe, tried, largest, clean, by_frequency, by_ring)
@@ -122,8 +122,8 @@ def _errors(
     model: nn.Module, probe: LabelledImages, tried: np.ndarray, norm: float, options: FourierHeatmap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which images are wrong without noise (n,), how many at each frequency tried, and each image's sum over rings."""
-    size, frequencies = probe.size, fourier.distinct_frequencies(probe.size)
-    belongs = fourier.distinct_radial_matrix(size)
+    size, frequencies = probe.size, half_plane.distinct_frequencies(probe.size)
+    belongs = half_plane.distinct_radial_matrix(size)
     clean = np.empty(len(probe.labels))
     by_frequency, by_ring = np.zeros(len(tried)), np.zeros((len(probe.labels), belongs.shape[1]))
     for batch, pixels, labels in probe.batches(model, options.batch_size):
@@ -133,7 +133,7 @@ def _errors(
         at_once = max(1, options.batch_size // len(labels))
         for start in range(0, len(tried), at_once):
             part = tried[start : start + at_once]
-            waves = torch.from_numpy(norm * fourier.basis_images(size, frequencies[part])).to(pixels)
+            waves = torch.from_numpy(norm * filtering.basis_images(size, frequencies[part])).to(pixels)
             sign = torch.from_numpy(signs[:, part]).to(pixels).transpose(0, 1)
             seen = pixels + sign[..., None, None] * waves[:, None, None]
             found, _ = answers(model, seen.flatten(0, 1), labels.repeat(len(part)))
@@ -160,9 +160,9 @@ def _dataset(
         told = {"units": "1", "long_name": f"standard error of {name} over images"}
         data[f"{name}_se"] = (dims, error, told)
 
-    share = np.full(len(fourier.distinct_frequencies(size)), np.nan)
+    share = np.full(len(half_plane.distinct_frequencies(size)), np.nan)
     share[tried] = by_frequency / n
-    plane = share[fourier.hermitian_positions(size)]
+    plane = share[half_plane.hermitian_positions(size)]
     u, v = np.fft.fftfreq(size, 1 / size), np.fft.rfftfreq(size, 1 / size)
     plane = plane[np.abs(u) <= largest][:, v <= largest]
     scatter = np.sqrt(plane * (1 - plane) / (n - 1)) if n > 1 else np.full(plane.shape, np.nan)

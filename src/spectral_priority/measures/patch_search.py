@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import fourier
+from .. import half_plane
 from ..config.measures import Shortcuts
 from ..errors import InputError
 from .keeping import answers_to_kept
@@ -52,7 +52,7 @@ def patch_search(
     options : Shortcuts
         `patch_sizes`, `patch_share`, `candidates`, `survivors`, `seed` and `batch_size` are read.
     """
-    survivors = np.ones((len(chosen), 1, len(fourier.frequency_pairs(given.size))), dtype=bool)
+    survivors = np.ones((len(chosen), 1, len(half_plane.frequency_pairs(given.size))), dtype=bool)
     best = []
     for stage, side in enumerate(patch_sizes(given.size, options)):
         random = np.random.default_rng([options.seed, stage])
@@ -77,7 +77,7 @@ def candidates(
     ndarray (number, pairs) bool
     """
     made = np.empty((number, survivors.shape[2]), dtype=bool)
-    grids = [fourier.patches(size, side, shifted) for shifted in (False, True)[: 1 + (side > 1)]]
+    grids = [half_plane.patches(size, side, shifted) for shifted in (False, True)[: 1 + (side > 1)]]
     turns = [[grids[0]], [grids[-1]], grids]
     for turn in range(number):
         of_class = survivors[random.integers(len(survivors))]
@@ -96,7 +96,7 @@ def mean_losses(
 ) -> np.ndarray:
     """Return each class's mean loss when only the frequencies of a mask, and DC, are kept: (class, mask)."""
     kind, where = precision_of(model), device_of(model)
-    planes = fourier.on_half_plane(masks, dc=True)
+    planes = half_plane.on_half_plane(masks, dc=True)
     loss = np.zeros((len(chosen), len(masks)))
     for place, (number, positions) in enumerate(chosen.items()):
         for batch in batches(len(positions), batch_size):

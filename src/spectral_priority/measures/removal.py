@@ -5,7 +5,7 @@ A frequency is removed from all channels together with its Hermitian partner; DC
     x − w·Re(X(u,v)·wave(u,v)) ÷ N,   w = 2, or 1 where (u, v) is its own partner,
 
 so an image is transformed once, and every removal is an update of its pixels. Frequencies are in the order of
-`fourier.frequency_pairs`.
+`half_plane.frequency_pairs`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import fourier
+from .. import filtering, half_plane
 from .answers import answers
 from .draws import keyed_uniform
 from .input_gradient import input_gradient
@@ -120,11 +120,11 @@ def _waves(size: int, start: int, number: int, kind: torch.dtype, device: torch.
 
 @cache
 def _pairs(size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    row, column = torch.from_numpy(np.array(fourier.frequency_pairs(size).T)).to(device)
-    return row, column, torch.from_numpy(np.array(fourier.pair_weights(size))).to(device)
+    row, column = torch.from_numpy(np.array(half_plane.frequency_pairs(size).T)).to(device)
+    return row, column, torch.from_numpy(np.array(half_plane.pair_weights(size))).to(device)
 
 
 @cache
 def _plane_waves(size: int, kind: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    waves = fourier.plane_waves(size)
+    waves = filtering.plane_waves(size)
     return tuple(torch.from_numpy(np.array(part)).to(device, kind) for part in (waves.real, waves.imag))

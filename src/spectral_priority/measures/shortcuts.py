@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
+from .. import half_plane
 from ..config.measures import Shortcuts
 from ..errors import InputError
 from .keeping import answers_to_kept
@@ -123,11 +123,11 @@ def frequency_shortcuts(
         else:
             find = _by_ranking if options.search == "ranking" else _by_patches
             pairs, names, unranked = find(measured, given, chosen, options)
-            kept = fourier.on_half_plane(pairs, dc=True)
+            kept = half_plane.on_half_plane(pairs, dc=True)
         places = _to_evaluate(given, chosen, options)
         called, constant = _answers(measured, given, places, np.array(list(chosen)), kept, options.batch_size)
     rates = _rates(called, given.labels[places] == np.array(list(chosen))[:, None])
-    shares = kept[..., *fourier.frequency_pairs(given.size).T].mean(axis=-1)
+    shares = kept[..., *half_plane.frequency_pairs(given.size).T].mean(axis=-1)
     counts = {
         "n": (len(places), "images that were classified", "images"),
         "n_chosen": (sum(map(len, chosen.values())), "images that frequencies were chosen by", "images"),
@@ -153,7 +153,7 @@ def _by_ranking(
     """Masks (class, mask, pairs) of the top frequencies by exact removal, their names, and the unranked classes."""
     kind, where, masks, unranked = precision_of(model), device_of(model), [], 0
     for number, positions in chosen.items():
-        total = np.zeros(len(fourier.frequency_pairs(given.size)))
+        total = np.zeros(len(half_plane.frequency_pairs(given.size)))
         for batch in batches(len(positions), options.batch_size):
             pixels = to_pixels(given.images[positions[batch]], kind, where)
             labels = torch.full((len(pixels),), number, device=where)
