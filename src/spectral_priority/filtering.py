@@ -104,6 +104,7 @@ def basis_images(size: int, frequencies: np.ndarray) -> np.ndarray:
 
     Their spectrum is at (u, v) and (−u, −v) alone.
 
+    >>> from spectral_priority.half_plane import distinct_frequencies
     >>> bool(np.allclose(np.linalg.norm(basis_images(5, distinct_frequencies(5)), axis=(1, 2)), 1))
     True
     """
