@@ -17,11 +17,11 @@ from torch import nn
 
 from .. import fourier
 from ..config.measures import Gradient
-from ..errors import InputError
 from .draws import jackknife_groups
 from .input_gradient import input_gradient
+from .labelled_images import labelled_images
 from .legacy_gradient import LEGACY
-from .measured_model import check_images, device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
+from .measured_model import measuring, with_fresh_batch_norm
 from .profile import SCALARS
 from .registry import measure_options
 from .spectra import Spectra
@@ -95,32 +95,21 @@ def gradient_spectrum(
     'cycles/image'
     """
     options = _options(options, settings)
-    count, size = check_images(images, labels)
-    ids = np.arange(count) if image_ids is None else np.asarray(image_ids)
-    if ids.shape != (count,):
-        raise InputError("image_ids", f"found shape {ids.shape}", f"one id per image, ({count},)")
-    labels = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels).astype(np.int64)
-    if class_names is not None and len(class_names) <= labels.max():
-        raise InputError("class_names", f"found {len(class_names)}, but a label is {labels.max()}")
-    present, groups = np.unique(labels), jackknife_groups(ids)
+    given = labelled_images(images, labels, image_ids, class_names)
+    present, groups = np.unique(given.labels), jackknife_groups(given.image_ids)
     spectra = Spectra(
-        size,
+        given.size,
         options.channels,
         options.corners,
         options.of == "mean-gradient",
         len(present) * options.per_class,
     )
     legacy: list[np.ndarray] = []
-    kind = precision_of(model)
     with measuring(model, device) as measured:
-        where = device_of(measured)
-        for start in range(0, count, options.batch_size):
-            batch = slice(start, start + options.batch_size)
-            pixels = to_pixels(images[batch], kind, where)
-            of_batch = torch.from_numpy(labels[batch]).to(where)
+        for batch, pixels, of_batch in given.batches(measured, options.batch_size):
             gradient, log_factor = input_gradient(measured, pixels, of_batch, options.objective)
-            position = torch.from_numpy(np.searchsorted(present, labels[batch])).to(where)
-            spectra.add(gradient, log_factor, torch.from_numpy(groups[batch]).to(where), position)
+            position = torch.from_numpy(np.searchsorted(present, given.labels[batch])).to(pixels.device)
+            spectra.add(gradient, log_factor, torch.from_numpy(groups[batch]).to(pixels.device), position)
             if options.legacy:
                 nonzero = gradient[(gradient != 0).flatten(1).any(dim=1)]
                 legacy.append(LEGACY[options.legacy](nonzero.cpu().numpy()))
@@ -128,8 +117,8 @@ def gradient_spectrum(
     if options.legacy:
         of_images = np.concatenate(legacy)
         values["legacy"], values["legacy_sd"] = of_images.mean(axis=0), of_images.std(axis=0)
-    names = [str(number) if class_names is None else str(class_names[number]) for number in present]
-    return _dataset(values, errors, size, options, names)
+    names = [given.class_names[number] for number in present]
+    return _dataset(values, errors, given.size, options, names)
 
 
 def measure(model: nn.Module, probe: Probe, options: Gradient) -> xr.Dataset:
