@@ -9,11 +9,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "gradient_spectrum": "measures.gradient",
+    "weight_svd": "measures.weight_svd",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "gradient_spectrum", "load_study"]
+__all__ = ["InputError", "gradient_spectrum", "load_study", "weight_svd"]
 
 
 def __getattr__(name: str):

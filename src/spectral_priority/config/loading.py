@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def parse_study(document: Any, where: str = "study") -> Study:
 
 
 def _fault(fault: Mapping[str, Any], document: Mapping) -> str:
-    steps = [step for step in fault["loc"] if not _is_tag(step, fault["loc"], document)]
+    steps = _without_tags(fault["loc"], document)
     field = ".".join(str(step) for step in steps)
     kind, context, message = fault["type"], fault.get("ctx", {}), fault["msg"]
     if kind == "extra_forbidden":
@@ -122,21 +122,21 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _is_tag(step: Any, location: tuple, document: Any) -> bool:
-    """Is a step of pydantic's path the name of a union's member rather than a key of the file?"""
-    for earlier in location:
-        if earlier is step:
-            break
+def _without_tags(location: Sequence[str | int], document: Any) -> list[str | int]:
+    """Leave out of a fault's location what only tells which kind of a section it was, and is no key of the document."""
+    steps: list[str | int] = []
+    for step in location:
+        if isinstance(document, Mapping) and step not in document:
+            # An instance that leaves its measure out is named after it.
+            instance = steps[1] if steps[0] == "measures" and len(steps) == 2 else None
+            if step == document.get("kind", document.get("measure", instance)):
+                continue
+        steps.append(step)
         try:
-            document = document[earlier]
+            document = document[step]
         except (KeyError, IndexError, TypeError):
-            continue
-    return (
-        isinstance(step, str)
-        and isinstance(document, Mapping)
-        and step not in document
-        and document.get("kind", document.get("measure")) == step
-    )
+            document = None
+    return steps
 
 
 def _keys_beside(steps: list) -> list[str]:

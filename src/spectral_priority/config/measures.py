@@ -9,15 +9,20 @@ from pydantic import Field
 from .base import Count, Section, Whole
 
 
-class Measured(Section):
-    """What every measure of a model can be told."""
+class OfWeights(Section):
+    """What every measure of a model can be told; one of its weights alone, nothing else."""
+
+    threads: Count = 1
+    """CPU threads."""
+
+
+class Measured(OfWeights):
+    """What a measure of a model's responses to images can be told as well."""
 
     batch_size: Count = 256
     """Images per pass through the model; no result depends on it."""
     batch_norm_images: Annotated[Whole, Field(ge=0)] = 1024
     """Training images from which batch-norm statistics are recomputed; 0: off."""
-    threads: Count = 1
-    """CPU threads."""
 
 
 class Gradient(Measured):
@@ -38,7 +43,15 @@ class Gradient(Measured):
     """Store a profile per class."""
 
 
-MeasureOptions = Annotated[Gradient, Field()]
-"""One of the measures above, told apart by `measure` (a union, once there are several)."""
+class WeightSvd(OfWeights):
+    """Singular values of the weights: how many directions each layer uses (METHODS 6)."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient}
+    measure: Literal["weight-svd"] = "weight-svd"
+    directions: Count = 10
+    """Leading singular vectors that are compared between consecutive layers and over training."""
+
+
+MeasureOptions = Annotated[Gradient | WeightSvd, Field(discriminator="measure")]
+"""One of the measures above, told apart by `measure`."""
+
+MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "weight-svd": WeightSvd}
