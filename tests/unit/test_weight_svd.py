@@ -188,6 +188,8 @@ def test_the_effective_rank_counts_equal_directions():
     for name in ("effective_rank", "stable_rank", "number_of_most"):
         assert found[name][0] == pytest.approx(3)
     assert found.singular_value[0].values == pytest.approx([3, 3, 3, 0, 0])
+    lengths = (found.left_vector**2).sum("output") * (found.right_vector**2).sum("input")
+    np.testing.assert_allclose(lengths, [1, 1, 1, *[0] * 7], atol=1e-6)
 
 
 def test_a_layer_of_zeros_has_rank_zero_and_is_counted():
