@@ -9,12 +9,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "gradient_spectrum": "measures.gradient",
+    "gradient_svd": "measures.gradient_svd",
+    "group_gradients": "measures.layer_gradients",
     "weight_svd": "measures.weight_svd",
     "load_study": "config",
     "InputError": "errors",
 }
 
-__all__ = ["InputError", "gradient_spectrum", "load_study", "weight_svd"]
+__all__ = ["InputError", "gradient_spectrum", "gradient_svd", "group_gradients", "load_study", "weight_svd"]
 
 
 def __getattr__(name: str):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Section, Whole
+from .base import Count, Section, Seed, Whole
 
 
 class OfWeights(Section):
@@ -51,7 +51,31 @@ class WeightSvd(OfWeights):
     """Leading singular vectors that are compared between consecutive layers and over training."""
 
 
-MeasureOptions = Annotated[Gradient | WeightSvd, Field(discriminator="measure")]
+class GradientSvd(Measured):
+    """Singular values of the weight gradients of groups of images (METHODS 6)."""
+
+    measure: Literal["gradient-svd"] = "gradient-svd"
+    singular_values: Count = 32
+    """Most singular values that are stored per layer and group; ranks follow from all of them."""
+    statistics: Literal["running", "batch"] = "running"
+    """Batch normalisation by its running statistics, or by those of one batch of `together` images, as in training."""
+    together: Annotated[Whole, Field(ge=2)] = 512
+    """Most images in that one batch, drawn by (`seed`, image); their activations must fit into memory."""
+    permutations: Annotated[Whole, Field(ge=0)] = 999
+    """Permutations of the test of a difference between groups; 0: no test."""
+    test_images: Count = 1024
+    """Most images that the test takes, drawn by (`seed`, image)."""
+    sketch: Annotated[Whole, Field(ge=2)] = 16
+    """Side of the matrices that the test keeps of each image and layer: projections on two fixed random bases."""
+    seed: Seed = 0
+    """Of the draws of images, the bases and the permutations."""
+
+
+MeasureOptions = Annotated[Gradient | WeightSvd | GradientSvd, Field(discriminator="measure")]
 """One of the measures above, told apart by `measure`."""
 
-MEASURES: dict[str, type[Section]] = {"gradient": Gradient, "weight-svd": WeightSvd}
+MEASURES: dict[str, type[Section]] = {
+    "gradient": Gradient,
+    "weight-svd": WeightSvd,
+    "gradient-svd": GradientSvd,
+}

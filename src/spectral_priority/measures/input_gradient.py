@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import logsigmoid
 
 from ..errors import InputError
+from .measured_model import check_logits
 
 
 def input_gradient(
@@ -47,7 +48,9 @@ def input_gradient(
     """
     pixels = pixels.detach().requires_grad_(True)
     logits = model(pixels)
-    _check_logits(logits, labels)
+    check_logits(logits, labels)
+    if not logits.requires_grad:
+        raise InputError("model", "has logits that can't be differentiated with respect to the pixels")
     own = logits.gather(1, labels[:, None])[:, 0]
     others = logits.scatter(1, labels[:, None], -torch.inf)
     if objective == "margin":
@@ -66,26 +69,3 @@ def input_gradient(
             "the training has diverged, or overflows in this precision: lower its learning rate",
         )
     return gradient, log_factor
-
-
-def _check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(labels):
-        found = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise InputError("model", f"returns {found}", "logits of shape (n, classes)")
-    classes = logits.shape[1]
-    if classes < 2:
-        raise InputError(
-            "model",
-            "returns one logit",
-            "two or more",
-            "return torch.cat([torch.zeros_like(z), z], 1) instead",
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise InputError(
-            "labels",
-            f"found {low if low < 0 else high}",
-            f"0 … {classes - 1}, for the model has {classes} logits",
-        )
-    if not logits.requires_grad:
-        raise InputError("model", "has logits that can't be differentiated with respect to the pixels")

@@ -136,7 +136,7 @@ def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.T
 
 
 def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device.
+    """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device; volumes, to (n, channel, …).
 
     Raises
     ------
@@ -146,7 +146,7 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
     packed = _is_packed(images)
     batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
     if packed:
-        return batch.permute(0, 3, 1, 2).contiguous().to(kind).div_(255)
+        return batch.movedim(-1, 1).contiguous().to(kind).div_(255)
     batch = batch.detach().to(kind)
     if not ((batch >= 0) & (batch <= 1)).all():
         found = "NaN" if batch.isnan().any() else f"values from {batch.min():.3g} to {batch.max():.3g}"
@@ -154,6 +154,34 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
             "images", f"found {found}", "pixels in [0, 1]", "make the normalisation the model's first layer"
         )
     return batch
+
+
+def check_logits(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    """Check that a model returned logits (n, k), k ≥ 2, and that every label has one.
+
+    Raises
+    ------
+    InputError
+        Naming what was returned.
+    """
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(labels):
+        found = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise InputError("model", f"returns {found}", "logits of shape (n, classes)")
+    classes = logits.shape[1]
+    if classes < 2:
+        raise InputError(
+            "model",
+            "returns one logit",
+            "two or more",
+            "return torch.cat([torch.zeros_like(z), z], 1) instead",
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(
+            "labels",
+            f"found {low if low < 0 else high}",
+            f"0 … {classes - 1}, for the model has {classes} logits",
+        )
 
 
 def _is_packed(images: np.ndarray | torch.Tensor) -> bool:

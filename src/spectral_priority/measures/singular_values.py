@@ -31,6 +31,21 @@ def effective_rank(values: np.ndarray) -> np.ndarray:
     return np.where(values[..., 0] > 0, np.exp(entropy(values)), 0.0)
 
 
+def effective_rank_slope(values: np.ndarray, rounding: float) -> np.ndarray:
+    """Return ∂ effective rank ÷ ∂σ (…, rank): −exp(H)·(log p + H) ÷ Σσ.
+
+    0 for singular values below σ₁·`rounding`, of which only the rounding error is known.
+
+    >>> effective_rank_slope(np.array([2.0, 2.0, 0.0]), 1e-6).round(6).tolist()
+    [-0.0, -0.0, 0.0]
+    """
+    total = values.sum(axis=-1, keepdims=True)
+    used = values > rounding * values[..., :1]
+    logarithm = np.log(_divided(values, total), where=used, out=np.zeros_like(values))
+    of_entropy = entropy(values)[..., None]
+    return np.where(used, -_divided(np.exp(of_entropy) * (logarithm + of_entropy), total), 0.0)
+
+
 def stable_rank(values: np.ndarray) -> np.ndarray:
     """Return Σσ² ÷ σ₁².
 
