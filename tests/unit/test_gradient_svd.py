@@ -278,7 +278,7 @@ def test_the_test_of_groups_equals_a_slow_permutation_test():
         [part[order] for part in expected.values()], groups[order], 50, 4
     )
     np.testing.assert_allclose(found.equal_rank, rank, rtol=1e-7)
-    np.testing.assert_allclose(found.difference, statistic, rtol=1e-4)
+    np.testing.assert_allclose(found.difference_statistic, statistic, rtol=1e-4)
     np.testing.assert_allclose(found.difference_p, p)
     np.testing.assert_allclose(found.difference_p_adjusted, adjusted)
     assert (groups == 0).sum() != 12 and int(found.equal_n) == min(np.bincount(groups))

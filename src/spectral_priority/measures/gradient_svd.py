@@ -82,9 +82,10 @@ def gradient_svd(
         largest; 0 from `full_rank` = min(c_out, c_in·k) on), `largest`, `entropy` in nats, `effective_rank` its
         exponential, `stable_rank`, `<rank>_share` of `full_rank`; `equal_rank`, the effective rank of `equal_n` images
         of each group (of projections of their gradients, where a layer is wider than `sketch`). On `layer`:
-        `difference` of `equal_rank` between groups, its `difference_p`, and `difference_p_adjusted` for all layers.
-        Scalars `mean_effective_rank_share, mean_stable_rank_share` over layers and groups. `<name>_se` is the standard
-        error over images; `group_n, n, n_zero, n_without, equal_n, n_permutations, n_layers, n_left_out` count.
+        `difference_statistic` of `equal_rank` between groups, its `difference_p`, and `difference_p_adjusted` for all
+        layers. Scalars `mean_effective_rank_share, mean_stable_rank_share` over layers and groups. `<name>_se` is the
+        standard error over images; `group_n, n, n_zero, n_without, equal_n, n_permutations, n_layers, n_left_out`
+        count.
 
     Raises
     ------
@@ -353,7 +354,7 @@ def _packs(bounds: np.ndarray, batch_size: int) -> list[list[slice]]:
     for start, stop in pairwise(bounds.tolist()):
         if stop - start > batch_size:
             packs.append([slice(at, min(at + batch_size, stop)) for at in range(start, stop, batch_size)])
-        elif packs and len(packs[-1]) == 1 and stop - packs[-1][0].start <= batch_size:
+        elif packs and stop - packs[-1][0].start <= batch_size:
             packs[-1] = [slice(packs[-1][0].start, stop)]
         else:
             packs.append([slice(start, stop)])
@@ -433,7 +434,7 @@ def _dataset(
     text = "effective rank of equally many images of each group, of sketches of their gradients"
     with_error("equal_rank", both, difference.rank, difference.error, text, "1")
     text = "studentised sum of squares of equal_rank between groups"
-    store("difference", ("layer",), difference.statistic, text)
+    store("difference_statistic", ("layer",), difference.statistic, text)
     store("difference_p", ("layer",), difference.p, "permutation p of difference")
     store(
         "difference_p_adjusted",
