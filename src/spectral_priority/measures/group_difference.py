@@ -9,8 +9,10 @@ import numpy as np
 from .profile import standard_error
 from .singular_values import effective_rank, effective_rank_slope
 
-TOLERANCE = 1e-6
-"""Relative difference below which ranks and statistics are equal: rounding must not decide."""
+LEAST_ERROR = 1e-4
+"""Relative standard error of a rank that is assumed at least: what float32 gradients leave of a rank of one."""
+TOLERANCE = 1e-3
+"""Difference below which statistics are equal: rounding must not decide."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def group_difference(
     orders = np.array([orders, *(rng.permutation(orders) for _ in range(permutations))])
     found = [_of_layer(of_images[taken], orders) for of_images in gradients]
     rank, error, statistic = (np.array(parts) for parts in zip(*found, strict=True))
-    own = statistic[:, :1] * (1 - TOLERANCE) - TOLERANCE
+    own = statistic[:, :1] - TOLERANCE
     return Difference(
         rank,
         error,
@@ -100,9 +102,9 @@ def _of_layer(gradients: np.ndarray, orders: np.ndarray) -> tuple[np.ndarray, np
     slope = effective_rank_slope(values, max(gradients.shape[2:]) * np.finfo(np.float32).eps)
     influence = np.einsum("gpr,gr,grq,gipq->gi", u, slope, v, gradients, optimize=True)
     rank = effective_rank(values)
-    pseudo = rank[:, None] + influence - influence.mean(axis=1, keepdims=True)
+    pseudo = rank[:, None] + influence  # whose mean is 0, for a rank knows no scale
     permuted = pseudo.ravel()[orders].reshape(len(orders), *pseudo.shape)
-    least = (TOLERANCE * max(rank.max(), 1)) ** 2
+    least = (LEAST_ERROR * max(rank.max(), 1)) ** 2
     weight = 1 / np.maximum(permuted.var(axis=2, ddof=1) / pseudo.shape[1], least)
     means = permuted.mean(axis=2)
     middle = (weight * means).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
