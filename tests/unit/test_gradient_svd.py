@@ -11,9 +11,12 @@ from small_models import images, network
 from torch import nn
 
 import spectral_priority as sp
+from spectral_priority.config.measures import GradientSvd
 from spectral_priority.errors import InputError
+from spectral_priority.measures.gradient_svd import measure
 from spectral_priority.measures.group_difference import group_difference
-from spectral_priority.measures.layer_gradients import SummedGradient, recording
+from spectral_priority.measures.layer_gradients import SummedGradient, recording, sketched
+from spectral_priority.measures.probe import Probe
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -288,8 +291,6 @@ def test_the_test_of_groups_equals_a_slow_permutation_test():
 @pytest.mark.parametrize("name", ["padded", "one-dimensional", "tokens"])
 def test_sketches_are_projections_of_each_images_gradient(name):
     model, (pixels, labels) = built(name), images(6)
-    from spectral_priority.measures.layer_gradients import sketched
-
     layers = {key: layer for key, layer in model.named_modules() if isinstance(layer, KINDS)}
     with recording(layers) as uses:
         nn.functional.cross_entropy(
@@ -439,6 +440,27 @@ def test_the_test_takes_no_more_images_than_it_is_told():
     pixels = images(30, 8)[0]
     found = sp.gradient_svd(network(8), pixels, np.arange(30) % 2, test_images=11, singular_values=2)
     assert 2 <= int(found.equal_n) <= 5 and int(found.n) == 30 and found.sizes["index"] == 2
+
+
+def test_groups_can_be_the_classes_of_another_label_column():
+    pixels, labels = images(12, 8)
+    columns, names = (
+        {"class": labels, "site": np.arange(12) // 3 % 2},
+        {"class": list("abcd"), "site": ["near", "far"]},
+    )
+    probe = Probe(pixels, labels, np.arange(12), list("abcd"), pixels[:0], columns, names)
+    found = measure(network(8), probe, GradientSvd(label="site"))
+    expected = sp.gradient_svd(
+        network(8), pixels, labels, groups=columns["site"], group_names=["near", "far"]
+    )
+    assert found.attrs["label"] == "site" and found.drop_attrs(deep=False).identical(
+        expected.drop_attrs(deep=False)
+    )
+    assert measure(network(8), probe, GradientSvd()).group.values.tolist() == [
+        list("abcd")[k] for k in np.unique(labels)
+    ]
+    with pytest.raises(InputError, match=r"gradient-svd: label: found 'scanner'. Allowed: class, site"):
+        measure(network(8), probe, GradientSvd(label="scanner"))
 
 
 def test_layers_that_are_not_called_are_counted():

@@ -55,6 +55,8 @@ class GradientSvd(Measured):
     """Singular values of the weight gradients of groups of images (METHODS 6)."""
 
     measure: Literal["gradient-svd"] = "gradient-svd"
+    label: str | None = None
+    """Label column of the data set whose classes are the groups; by default the classes of the tier."""
     singular_values: Count = 32
     """Most singular values that are stored per layer and group; ranks follow from all of them."""
     statistics: Literal["running", "batch"] = "running"

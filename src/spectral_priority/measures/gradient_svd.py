@@ -174,14 +174,26 @@ def gradient_svd(
 
 
 def measure(model: nn.Module, probe: Probe, options: GradientSvd) -> xr.Dataset:
-    """Measure one checkpoint on a tier's probe by class, with fresh batch-norm statistics."""
+    """Measure one checkpoint on a tier's probe, with fresh batch-norm statistics, by class or by another label."""
+    groups, names, column = probe.labels, probe.class_names, options.label
+    if column is not None:
+        if column not in probe.columns:
+            known = ", ".join(probe.columns) or "none in this data set"
+            raise InputError("gradient-svd: label", f"found {column!r}", known)
+        groups, names = probe.columns[column], probe.column_names[column]
     recomputed = 0
     if options.statistics == "running":
         model, recomputed = with_fresh_batch_norm(model, probe, options.batch_norm_images)
     found = gradient_svd(
-        model, probe.images, probe.labels, options, image_ids=probe.image_ids, group_names=probe.class_names
+        model,
+        probe.images,
+        probe.labels,
+        options,
+        groups=groups,
+        image_ids=probe.image_ids,
+        group_names=names,
     )
-    return found.assign_attrs(batch_norm_images=recomputed)
+    return found.assign_attrs(batch_norm_images=recomputed, label=column or "class")
 
 
 @dataclass(frozen=True)
