@@ -292,12 +292,12 @@ class _Found:
         self.layers = {name: layer for name, layer in self.layers.items() if name in sums}
         count, full_rank = group.stop - group.start, self.full_rank()
         spectra = np.zeros((len(sums), full_rank.max()))
-        directions: dict[str, list[Tensor]] = {}
+        directions: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
         for row, name in zip(spectra, self.layers, strict=True):
             u, values, v = sums.pop(name).decomposed()
             row[: len(values)] = values.cpu().numpy() / count
             slopes = _slopes(row[: len(values)], v.shape[1] * torch.finfo(self.layers[name].weight.dtype).eps)
-            directions[name] = [(u * torch.from_numpy(slope).to(u.device)) @ v for slope in slopes]
+            directions[name] = u, torch.from_numpy(slopes).to(u.device), v
         influence = np.zeros((len(RANKS), len(self.layers), count))
         for made in run():
             uses, of_group = made.of_group(self.layers, group)
@@ -305,8 +305,7 @@ class _Found:
             kept = torch.from_numpy(np.flatnonzero(self.tested[group][of_group]))
             for at, (name, layer) in enumerate(self.layers.items()):
                 for use in uses[name]:
-                    for of_rank, direction in zip(influence, directions[name], strict=True):
-                        of_rank[at, of_group] += along(layer, direction, *use, number).cpu().numpy()
+                    influence[:, at, of_group] += along(layer, *directions[name], *use, number).cpu().numpy()
                 if len(kept):
                     self._sketch(name, uses[name], kept, number)
         self._conclude(spectra, influence, full_rank)

@@ -163,10 +163,26 @@ def applied(layer: nn.Module, weight: Tensor, inputs: Tensor) -> Tensor:
     return layer._conv_forward(inputs, weight.unflatten(1, layer.weight.shape[1:]), None)
 
 
-def along(layer: nn.Module, direction: Tensor, inputs: Tensor, adjoints: Tensor, count: int) -> Tensor:
-    """Return ⟨M, ∇W_i⟩ (count,) float64 of each sample, for a direction M (c_out, c_in·k); no ∇W_i is made."""
-    product = applied(layer, direction, inputs) * adjoints
-    return product.reshape(count, -1).sum(dim=1, dtype=torch.float64)
+def along(
+    layer: nn.Module, u: Tensor, slopes: Tensor, v: Tensor, inputs: Tensor, adjoints: Tensor, count: int
+) -> Tensor:
+    """Return ⟨u diag(s) vᵀ, ∇W_i⟩ (slope, count) float64 of each sample, for several slopes s; no ∇W_i is made.
+
+    Parameters
+    ----------
+    u, v : Tensor (c_out, r), (r, c_in·k)
+    slopes : Tensor (slope, r) float64
+    """
+    if getattr(layer, "groups", 1) > 1:  # a row of vᵀ sees other channels for each group of outputs
+        of_slopes = [applied(layer, (u * slope) @ v, inputs) * adjoints for slope in slopes]
+        return torch.stack([part.reshape(count, -1).sum(dim=1, dtype=torch.float64) for part in of_slopes])
+    seen, u = applied(layer, v, inputs), u.to(adjoints.dtype)
+    if isinstance(layer, nn.Linear):
+        by_direction = (seen * (adjoints @ u)).reshape(count, -1, len(v))
+    else:
+        turned = torch.einsum("ncx,cr->nrx", adjoints.flatten(2), u)
+        by_direction = (seen.flatten(2) * turned).sum(dim=2, dtype=torch.float64).reshape(count, -1, len(v))
+    return slopes @ by_direction.sum(dim=1, dtype=torch.float64).T
 
 
 def sketched(
