@@ -442,6 +442,29 @@ def test_the_test_takes_no_more_images_than_it_is_told():
     assert 2 <= int(found.equal_n) <= 5 and int(found.n) == 30 and found.sizes["index"] == 2
 
 
+def test_draws_of_images_follow_their_ids_and_not_their_order():
+    pixels, labels = images(40, 8)
+    model, ids = network(8, kind=torch.float64), np.arange(100, 140)
+    options = {"together": 25, "statistics": "batch", "test_images": 15, "groups": np.arange(40) % 2}
+    usual = sp.gradient_svd(model, pixels, labels, image_ids=ids, **options)
+    order = np.random.default_rng(0).permutation(40)
+    options["groups"] = options["groups"][order]
+    shuffled = sp.gradient_svd(model, pixels[order], labels[order], image_ids=ids[order], **options)
+    assert int(usual.n) == 25 and int(usual.equal_n) >= 2 and usual.identical(shuffled)
+    other = sp.gradient_svd(model, pixels[order], labels[order], image_ids=ids[order], seed=1, **options)
+    assert not usual.equals(other)
+
+
+def test_what_is_only_looked_at_inside_a_step_adds_nothing_to_its_gradients():
+    model, labels = volume_network(), torch.arange(4) % 2
+    volumes = torch.rand(4, 1, 8, 8, 8, dtype=torch.float64)
+    with sp.group_gradients(model, labels) as gradients:
+        nn.functional.cross_entropy(model(volumes), labels).backward()
+        with torch.no_grad():
+            model(volumes[:3])
+    torch.testing.assert_close(gradients["6"].sum(dim=0), model[6].weight.grad, rtol=1e-12, atol=1e-16)
+
+
 def test_groups_can_be_the_classes_of_another_label_column():
     pixels, labels = images(12, 8)
     columns, names = (
