@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,11 @@ from ..config.measures import GradientSvd
 from ..errors import InputError
 from .draws import keyed_uniform
 from .group_difference import Difference, group_difference
-from .layer_gradients import SummedGradient, Uses, along, of_rows, recording, sketched
+from .group_passes import Pass, Passes, packs, use_statistics_of_batches
+from .layer_gradients import SummedGradient, along, of_rows, sketched
 from .measured_model import (
     check_images,
-    check_logits,
-    device_of,
     measuring,
-    precision_of,
-    to_pixels,
     with_fresh_batch_norm,
 )
 from .profile import standard_error
@@ -148,10 +144,10 @@ def gradient_svd(
     bounds = np.flatnonzero(np.diff(of_image, prepend=-1, append=len(present)))
     with measuring(model, device) as measured:
         if together:
-            _use_statistics_of_batches(measured)
-        passes = _Passes(measured, images, labels, chosen)
+            use_statistics_of_batches(measured)
+        passes = Passes(measured, images, labels, chosen)
         found = _Found(passes.layers, options, tested[chosen])
-        for batches in _packs(bounds, len(chosen) if together else options.batch_size):
+        for batches in packs(bounds, len(chosen) if together else options.batch_size):
             run = passes.several(batches)
             for start, stop in pairwise(bounds):
                 if batches[0].start <= start < batches[-1].stop:
@@ -196,73 +192,6 @@ def measure(model: nn.Module, probe: Probe, options: GradientSvd) -> xr.Dataset:
     return found.assign_attrs(batch_norm_images=recomputed, label=column or "class")
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """One forward and backward pass: which of the chosen images, and what each layer saw."""
-
-    images: slice
-    uses: Uses
-
-    def of_group(self, layers: Mapping[str, nn.Module], group: slice) -> tuple[Uses, slice]:
-        """Return the rows of a group's images in this pass, and which of the group's images they are."""
-        first, last = max(group.start, self.images.start), min(group.stop, self.images.stop)
-        rows = slice(first - self.images.start, last - self.images.start)
-        count = self.images.stop - self.images.start
-        uses = {
-            name: [of_rows(layers[name], *use, rows, count) for use in of_layer]
-            for name, of_layer in self.uses.items()
-        }
-        return uses, slice(first - group.start, last - group.start)
-
-
-class _Passes:
-    """Forward and backward passes of a model over chosen images, its layers recorded."""
-
-    def __init__(self, model: nn.Module, images: np.ndarray | Tensor, labels: np.ndarray, chosen: np.ndarray):
-        self.model, self.images, self.labels, self.chosen = model, images, labels, chosen
-        self.layers = weight_layers(model)
-        self.kind, self.where = precision_of(model), device_of(model)
-        self._is_zero = np.zeros(len(chosen), dtype=bool)
-
-    @property
-    def zero(self) -> int:
-        """Number of images with a zero gradient of the logits."""
-        return int(self._is_zero.sum())
-
-    def several(self, batches: list[slice]) -> Callable[[], Iterable[_Pass]]:
-        """Return what gives the passes over batches, as often as asked: a single one is made once and kept."""
-        if len(batches) > 1:
-            return lambda: map(self._made, batches)
-        kept = [self._made(batches[0])]
-        return lambda: kept
-
-    def _made(self, batch: slice) -> _Pass:
-        index = self.chosen[batch]
-        pixels = to_pixels(self.images[index], self.kind, self.where).requires_grad_(True)
-        labels = torch.from_numpy(self.labels[index]).to(self.where)
-        with recording(self.layers) as uses:
-            logits = self.model(pixels)
-            check_logits(logits, labels)
-            if not logits.requires_grad:
-                raise InputError(
-                    "model", "has logits that can't be differentiated with respect to the pixels"
-                )
-            own = logits.gather(1, labels[:, None])[:, 0]
-            others = logits.scatter(1, labels[:, None], -torch.inf)
-            # The cross-entropy, in the form whose gradient float32 keeps for confident images.
-            loss = torch.nn.functional.softplus(torch.logsumexp(others, dim=1) - own)
-            of_pixels, of_logits = torch.autograd.grad(loss.sum(), (pixels, logits))
-        if not (of_pixels.isfinite().all() and loss.isfinite().all()):
-            raise InputError(
-                "gradients",
-                "are not finite (NaN or infinite)",
-                "finite weights and logits",
-                "the training has diverged, or overflows in this precision: lower its learning rate",
-            )
-        self._is_zero[batch] = (of_logits == 0).all(dim=1).cpu().numpy()
-        return _Pass(batch, {name: of_layer for name, of_layer in uses.items() if of_layer})
-
-
 class _Found:
     """What is kept of each group: numbers of its spectra, their errors, and sketches of its images for the test."""
 
@@ -279,7 +208,7 @@ class _Found:
         """Return min(c_out, c_in·k) of each layer."""
         return np.array([min(layer.weight.flatten(1).shape) for layer in self.layers.values()])
 
-    def add(self, run: Callable[[], Iterable[_Pass]], group: slice) -> None:
+    def add(self, run: Callable[[], Iterable[Pass]], group: slice) -> None:
         """Add a group, whose passes are run once for the gradient's spectrum, and once for errors and sketches."""
         sums: dict[str, SummedGradient] = {}
         for made in run():
@@ -357,25 +286,6 @@ def _whole_numbers(name: str, given: np.ndarray | Tensor, count: int) -> np.ndar
 def _drawn(ids: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Return the positions of at most so many images, drawn by (seed, id)."""
     return np.sort(np.argsort(keyed_uniform(seed, ids), kind="stable")[:most])
-
-
-def _packs(bounds: np.ndarray, batch_size: int) -> list[list[slice]]:
-    """Divide images, sorted by group, into passes: as many whole groups as fit in one, or one group in several."""
-    packs: list[list[slice]] = []
-    for start, stop in pairwise(bounds.tolist()):
-        if stop - start > batch_size:
-            packs.append([slice(at, min(at + batch_size, stop)) for at in range(start, stop, batch_size)])
-        elif packs and stop - packs[-1][0].start <= batch_size:
-            packs[-1] = [slice(packs[-1][0].start, stop)]
-        else:
-            packs.append([slice(start, stop)])
-    return packs
-
-
-def _use_statistics_of_batches(model: nn.Module) -> None:
-    for layer in model.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.train()
 
 
 def _slopes(values: np.ndarray, rounding: float) -> np.ndarray:

@@ -70,8 +70,9 @@ def group_difference(
     then permuted between groups by their pseudo-values, the group's rank plus the image's first-order influence on
     it, and the statistic is studentised: such a test keeps its level, as the number of images grows, also where
     groups have equal ranks but other directions and spreads (Janssen 1997). Were gradients themselves permuted,
-    gradients of different classes would cancel, and mixed groups resemble no real one. All layers are permuted
-    together, so that their dependence counts.
+    gradients of different classes would cancel, and mixed groups resemble no real one. Where mean gradients are mostly
+    sampling noise, first-order errors are too large and p is too: differences are then missed, not made up.
+    All layers are permuted together, so that their dependence counts.
     """
     least = int(np.bincount(groups, minlength=number_of_groups).min())
     if number_of_groups < 2 or least < 2 or permutations == 0:
