@@ -23,7 +23,17 @@ from spectral_priority.store.atomic import write_text
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "RESULTS.md"
-BENCHMARKS = ("training", "variants", "dataloader", "memory", "packing", "startup", "gradient", "gpu")
+BENCHMARKS = (
+    "training",
+    "variants",
+    "dataloader",
+    "memory",
+    "packing",
+    "startup",
+    "gradient",
+    "gradient_svd",
+    "gpu",
+)
 ALONE = """
 import importlib, json, sys
 name, quick, file = sys.argv[1:]

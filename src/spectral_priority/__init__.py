@@ -16,6 +16,9 @@ _HOMES = {
     "gradient_spectrum": "measures.gradient",
     "path_spectra": "measures.paths",
     "frequency_principle": "measures.fprinciple",
+    "gradient_svd": "measures.gradient_svd",
+    "group_gradients": "measures.layer_gradients",
+    "weight_svd": "measures.weight_svd",
     "load_study": "config",
     "InputError": "errors",
 }
@@ -29,8 +32,11 @@ __all__ = [
     "frequency_principle",
     "frequency_shortcuts",
     "gradient_spectrum",
+    "gradient_svd",
+    "group_gradients",
     "load_study",
     "path_spectra",
+    "weight_svd",
 ]
 
 

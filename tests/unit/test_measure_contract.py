@@ -1,4 +1,8 @@
-"""What every measure promises, whichever it is: a new one is tested as soon as it is registered."""
+"""What every measure promises, and what its kind promises besides: a new one is tested as soon as it is registered.
+
+There are two kinds, told apart by their options: measures of a model's responses to images (`Measured`), and measures
+of its weights alone (`OfWeights` only), to which no image matters.
+"""
 
 import subprocess
 import sys
@@ -9,6 +13,7 @@ import torch
 import xarray as xr
 from torch import nn
 
+from spectral_priority.config.measures import MEASURES, Measured, OfWeights
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import SOURCE, code_fingerprint
 from spectral_priority.measures.probe import Probe
@@ -18,11 +23,16 @@ from spectral_priority.store.netcdf import read_dataset, write_dataset
 RTOL = 2e-6
 """Of numbers that are kept in float32."""
 RTOL_OF_ERRORS = 1e-4
-"""Standard errors are differences of nearly equal numbers."""
+"""Standard errors are differences of nearly equal numbers; test statistics divide by them."""
 QUICK = {"paths": {"pairs": 20, "samples": 16}}
 """Options of costly measures that keep this suite quick; what is promised holds for any."""
 
+OF_IMAGES = [name for name in measure_names() if issubclass(MEASURES[name], Measured)]
+OF_WEIGHTS = [name for name in measure_names() if name not in OF_IMAGES]
+
 every_measure = pytest.mark.parametrize("name", measure_names())
+every_measure_of_images = pytest.mark.parametrize("name", OF_IMAGES)
+every_measure_of_weights = pytest.mark.parametrize("name", OF_WEIGHTS)
 
 
 def model() -> nn.Module:
@@ -60,7 +70,7 @@ def same(one: xr.Dataset, other: xr.Dataset) -> None:
     for variable, expected in one.data_vars.items():
         if variable.endswith("_residual"):  # rounding errors themselves
             continue
-        rtol = RTOL_OF_ERRORS if variable.endswith("_se") else RTOL
+        rtol = RTOL_OF_ERRORS if variable.endswith(("_se", "_statistic")) else RTOL
         np.testing.assert_allclose(other[variable], expected, rtol=rtol, atol=1e-8, err_msg=variable)
 
 
@@ -71,7 +81,13 @@ def test_every_variable_has_named_dimensions_a_unit_and_a_name(name):
         assert variable.attrs["units"] and variable.attrs["long_name"]
     assert not any(str(dimension).startswith("dim_") for dimension in found.dims)
     assert all(dimension in found.coords for dimension in found.dims)
-    assert found.attrs["measure"] == name and found.attrs["batch_norm_images"] == 40
+    assert found.attrs["measure"] == name
+
+
+@every_measure_of_images
+def test_it_says_the_size_of_its_images_and_how_many_made_the_batch_norm_statistics(name):
+    assert taken(name).attrs["size"] == 16 and taken(name).attrs["batch_norm_images"] == 40
+    assert taken(name, batch_norm_images=0).attrs["batch_norm_images"] == 0
 
 
 @every_measure
@@ -93,13 +109,13 @@ def test_the_same_twice_gives_the_same(name):
     assert first.identical(taken(name))
 
 
-@every_measure
+@every_measure_of_images
 @pytest.mark.parametrize("batch_size", [1, 7, 44])
 def test_batch_size_does_not_matter(name, batch_size):
     same(taken_in_double(name), taken_in_double(name, batch_size=batch_size))
 
 
-@every_measure
+@every_measure_of_images
 def test_the_order_of_images_does_not_matter(name):
     usual = probe()
     order = np.random.default_rng(3).permutation(len(usual.labels))
@@ -107,6 +123,28 @@ def test_the_order_of_images_does_not_matter(name):
         usual.images[order], usual.labels[order], usual.image_ids[order], usual.class_names, usual.training
     )
     same(taken_in_double(name), taken_in_double(name, shuffled, batch_size=10))
+
+
+@every_measure_of_weights
+def test_no_image_matters_to_a_measure_of_weights(name):
+    other = probe(count=3, shape=(16, 12))
+    assert taken(name).identical(taken(name, other))
+    assert not {"batch_size", "batch_norm_images"} & set(MEASURES[name].model_fields)
+
+
+@every_measure
+def test_another_model_has_another_result(name):
+    changed = model()
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.add_(torch.randn_like(parameter) / 10)
+    found = load_measure(name)(changed, probe(), options_of(name))
+    assert not found.equals(taken(name))
+
+
+@every_measure
+def test_its_options_are_of_one_of_the_two_kinds(name):
+    assert issubclass(MEASURES[name], OfWeights) and OF_WEIGHTS and OF_IMAGES
 
 
 @every_measure
@@ -127,7 +165,7 @@ def test_the_model_and_its_mode_are_left_alone(name):
     assert all(torch.equal(before[key], value) for key, value in measured.state_dict().items())
 
 
-@every_measure
+@every_measure_of_images
 def test_images_that_are_not_square_are_refused_by_their_shape(name):
     with pytest.raises(InputError, match=r"16×12 pixels.*square"):
         taken(name, probe(shape=(16, 12)), batch_norm_images=0)

@@ -13,12 +13,17 @@ import pytest
 from tiny_training import PROGRAM, start, write_data
 
 from spectral_priority.fingerprint import code_fingerprint
+from spectral_priority.measures.registry import measure_module
 from spectral_priority.store.atomic import read_json
 from spectral_priority.training.checkpoints import open_checkpoints
 
-MEASURE = {"measure": "gradient", "batch_norm_images": 20}
+INSTANCES = {
+    "gradient": {"measure": "gradient", "batch_norm_images": 20},
+    "weight-svd": {"measure": "weight-svd", "directions": 3},
+}
 MEASURES = {
-    "gradient": {"options": MEASURE, "code": code_fingerprint("measure", ["measures.gradient"])},
+    name: {"options": options, "code": code_fingerprint("measure", [measure_module(name)])}
+    for name, options in INSTANCES.items()
 }
 
 
@@ -35,12 +40,12 @@ def train(data, out, *more, **options):
     return program.returncode, said
 
 
-def measure(data, out):
+def measure(data, out, instance):
     command = [sys.executable, PROGRAM.with_name("measure.py"), "--images", data / "images.h5"]
     command += ["--manifest", data / "tier.json", "--indices", data / "tier.npz", "--run", out / "run.json"]
-    command += ["--checkpoints", out / "checkpoints.safetensors", "--instance", "gradient", "--device", "cpu"]
-    command += ["--options", json.dumps(MEASURE), "--work", out / "work" / "spectra" / "gradient"]
-    command += ["--output", out / "gradient.h5"]
+    command += ["--checkpoints", out / "checkpoints.safetensors", "--instance", instance, "--device", "cpu"]
+    command += ["--options", json.dumps(INSTANCES[instance]), "--output", out / f"{instance}.h5"]
+    command += ["--work", out / "work" / "spectra" / instance]
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120)
 
 
@@ -54,14 +59,19 @@ def test_measures_inside_a_training_equal_those_afterwards_and_only_the_last_wei
     assert open_checkpoints(after / "checkpoints.safetensors").steps == steps
     for name in ("history.csv", "class_history.csv"):
         assert (before / name).read_bytes() == (after / name).read_bytes()
-    for out in (before, after):
-        made = measure(data, out)
-        assert made.returncode == 0, made.stderr
-    with h5py.File(before / "gradient.h5") as one, h5py.File(after / "gradient.h5") as other:
-        assert set(one) == set(other)
-        for name in one:
-            np.testing.assert_array_equal(one[name][()], other[name][()], err_msg=name)
-        assert one["step"][()].tolist() == steps
+    for instance in INSTANCES:
+        for out in (before, after):
+            made = measure(data, out, instance)
+            assert made.returncode == 0, made.stderr
+        with (
+            h5py.File(before / f"{instance}.h5") as one,
+            h5py.File(after / f"{instance}.h5") as other,
+        ):
+            assert set(one) == set(other)
+            for name in one:
+                np.testing.assert_array_equal(one[name][()], other[name][()], err_msg=name)
+            assert one["step"][()].tolist() == steps
+            assert ("agreement_last" in one) == (instance == "weight-svd")
 
 
 def test_instances_and_option_go_together(data, tmp_path):

@@ -36,9 +36,10 @@ def pack(path, content="c" * 64):
         file["images"] = rng.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
         file["split"] = np.repeat(np.array([0, 1], np.uint8), 30)
         file["label_class"] = np.arange(60, dtype=np.int32) % 3
+        file["label_site"] = np.arange(60, dtype=np.int32) // 7 % 2
         file.attrs.update(
             schema="spectral-priority/1", kind="images", dataset="noise", content_sha256=content,
-            classes=json.dumps({"class": ["a", "b", "c"]}),
+            classes=json.dumps({"class": ["a", "b", "c"], "site": ["near", "far"]}),
         )  # fmt: skip
 
 
@@ -219,6 +220,8 @@ def test_training_images_of_the_probe_are_those_that_the_training_recomputes_its
     theirs = torch.cat(list(batch_norm_batches(packed, manifest.index["train"], 8, "cpu")))
     np.testing.assert_array_equal(probe.training / np.float32(255), theirs.permute(0, 2, 3, 1))
     assert len(read_probe(packed, manifest, RECIPE, 1024).training) == 30
+    assert set(probe.columns) == {"class", "site"} and probe.column_names["site"] == ["near", "far"]
+    assert probe.columns["site"].tolist() == (np.arange(35, 60) // 7 % 2).tolist()
     np.testing.assert_array_equal(probe.images, packed.pixels[35:])
     few = read_probe(packed, manifest, Recipe(images=6, batch_size=6), 1024).training
     assert len(few) == 6, "a recipe of fewer images has seen no others"

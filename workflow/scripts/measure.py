@@ -17,7 +17,7 @@ from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code, options_fingerprint
 from spectral_priority.measures.identity import PARTS, identity_of
-from spectral_priority.measures.registry import measure_module, measure_options
+from spectral_priority.measures.registry import load_over_training, measure_module, measure_options
 from spectral_priority.program import parser, run
 from spectral_priority.store.atomic import read_json
 from spectral_priority.store.finished import Finished
@@ -73,7 +73,6 @@ def measure_run(arguments, options, packed, manifest, training, identity):
     import torch  # here, for publishing again needs none of it
 
     from spectral_priority.config.recipe import Recipe
-    from spectral_priority.measures.over_training import with_times
     from spectral_priority.measures.parts import Parts
     from spectral_priority.measures.probe import read_probe
     from spectral_priority.measures.sweep import sweep
@@ -90,7 +89,7 @@ def measure_run(arguments, options, packed, manifest, training, identity):
     check_belongs(training, "fingerprint", checkpoints.fingerprint, arguments)
     recipe = Recipe.model_validate(training["options"])
     model = build_model(recipe, manifest.number_of_classes, packed.channels, packed.size).to(device)
-    probe = read_probe(packed, manifest, recipe, options.batch_norm_images)
+    probe = read_probe(packed, manifest, recipe, getattr(options, "batch_norm_images", 0))
     swept = sweep(
         Parts(arguments.work, identity, options, probe),
         model,
@@ -99,6 +98,9 @@ def measure_run(arguments, options, packed, manifest, training, identity):
         steps_per_epoch=training["steps_per_epoch"],
         label=f"measure {training['tier']}/{training['recipe']}/seed{training['seed']} {arguments.instance}",
     )
+    over_training = load_over_training(options.measure)
+    if over_training:
+        swept = over_training(swept)
     made_by = provenance(
         **identity,
         instance=arguments.instance,

@@ -21,6 +21,7 @@ from ..errors import InputError
 from .answers import answers
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
+from .over_training import with_learning_times
 from .profile import standard_error
 from .registry import measure_options
 
@@ -96,7 +97,7 @@ def band_accuracy(
     once more for it. Low-passes, high-passes and the three bands are made of whole rings, round(√(u² + v²)); the band
     `high` ends at ⌊N/2⌋, a high-pass keeps the corners. Degenerate cases: a constant image has no energy to remove,
     counts as 0 in `removed_energy` and is counted in `n_constant`; an energy ring that no radius falls in removes
-    nothing, from 0 to 0. How soon a band is learned is told by `over_training.with_learning_times`.
+    nothing, from 0 to 0. How soon a band is learned is told by `over_training`.
 
     Examples
     --------
@@ -126,6 +127,11 @@ def measure(model: nn.Module, probe: Probe, options: BandAccuracy) -> xr.Dataset
         model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
     )
     return found.assign_attrs(batch_norm_images=recomputed)
+
+
+def over_training(swept: xr.Dataset) -> xr.Dataset:
+    """Add when the model learns to do without what each filter removes."""
+    return with_learning_times(swept)
 
 
 def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) -> list[Filter]:

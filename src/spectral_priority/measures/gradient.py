@@ -22,6 +22,7 @@ from .input_gradient import input_gradient
 from .labelled_images import labelled_images
 from .legacy_gradient import LEGACY
 from .measured_model import measuring, with_fresh_batch_norm
+from .over_training import with_half_times
 from .profile import SCALARS
 from .registry import measure_options
 from .spectra import Spectra
@@ -128,6 +129,11 @@ def measure(model: nn.Module, probe: Probe, options: Gradient) -> xr.Dataset:
         model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
     )
     return found.assign_attrs(batch_norm_images=recomputed)
+
+
+def over_training(swept: xr.Dataset) -> xr.Dataset:
+    """Add when each ring reaches half of its change."""
+    return with_half_times(swept)
 
 
 def _options(options: Gradient | Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Gradient:

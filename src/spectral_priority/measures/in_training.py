@@ -75,6 +75,6 @@ def measuring_hook(
         options = measure_options(given["options"]["measure"], given["options"])
         data, manifest = task.images.content_sha256, task.manifest
         identity = identity_of(options, run, manifest.sha256, data, given["code"])
-        probe = read_probe(task.images, manifest, task.recipe, options.batch_norm_images)
+        probe = read_probe(task.images, manifest, task.recipe, getattr(options, "batch_norm_images", 0))
         made.append(Parts(work / "spectra" / instance, identity, options, probe))
     return measuring(made)

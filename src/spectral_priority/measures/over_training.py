@@ -133,12 +133,3 @@ def with_learning_times(swept: xr.Dataset) -> xr.Dataset:
             for (name, number), said in zip(counted.items(), ("with", "without"), strict=True)
         },
     )
-
-
-def with_times(swept: xr.Dataset) -> xr.Dataset:
-    """Add what a sweep says about time: half times to profiles, learning times to accuracies of filtered images."""
-    if "share" in swept and "ring" in swept["share"].dims:
-        swept = with_half_times(swept)
-    if "accuracy" in swept and "filter" in swept["accuracy"].dims:
-        swept = with_learning_times(swept)
-    return swept

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,6 +32,10 @@ class Probe:
         Names of the k classes.
     training : ndarray (m, y, x, channel) uint8
         Training images from which measured copies recompute their batch-norm statistics; may be empty.
+    columns : dict of ndarray (n,) int64
+        Classes of the same images under every label column of the data set.
+    column_names : dict of list of str
+        Names of these classes.
     """
 
     images: np.ndarray
@@ -38,6 +43,8 @@ class Probe:
     image_ids: np.ndarray
     class_names: list[str]
     training: np.ndarray
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    column_names: Mapping[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
         if not len(self.images) == len(self.labels) == len(self.image_ids):
@@ -72,4 +79,6 @@ def read_probe(packed: PackedImages, manifest: Manifest, recipe: Recipe, trainin
         image_ids=index,
         class_names=manifest.class_names,
         training=packed.read(train[fixed_sample(len(train), training_images, BATCH_NORM)]),
+        columns={column: packed.labels(column)[index].astype(np.int64) for column in packed.label_columns},
+        column_names=packed.classes,
     )

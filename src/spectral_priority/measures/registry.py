@@ -3,6 +3,7 @@
 To add one: write `measures/<name>.py` (dashes become underscores) with
 
     def measure(model, probe, options) -> xarray.Dataset        # one checkpoint; docs/architecture.md
+    def over_training(swept) -> xarray.Dataset                  # optional: all checkpoints, joined
 
 and its options class in config/measures.py. Nothing here imports torch or xarray before a measure is loaded, so that
 the Snakefile can ask which module a fingerprint must cover.
@@ -71,3 +72,11 @@ def measure_options(name: str, settings: dict[str, Any]) -> Section:
 def load_measure(name: str) -> Measure:
     """Import a measure and return its function (model, probe, options) → Dataset of one checkpoint."""
     return import_module(f"..{measure_module(name)}", __package__).measure
+
+
+def load_over_training(name: str) -> Callable[[xarray.Dataset], xarray.Dataset] | None:
+    """Import what a measure concludes once all its checkpoints are joined; None where it concludes nothing.
+
+    It is the function `over_training` of the measure's module: swept Dataset → swept Dataset.
+    """
+    return getattr(import_module(f"..{measure_module(name)}", __package__), "over_training", None)
