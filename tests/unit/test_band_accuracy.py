@@ -12,7 +12,7 @@ from torch import nn
 import spectral_priority as sp
 from spectral_priority import filtering, fourier
 from spectral_priority.errors import InputError
-from spectral_priority.measures.over_training import learning_times, with_times
+from spectral_priority.measures.over_training import learning_times, with_learning_times
 
 
 def frequencies(size):
@@ -315,7 +315,7 @@ def test_a_sweep_of_accuracies_gets_learning_times_and_the_number_that_is_missin
         },
         {"step": ("checkpoint", [0, 10, 100]), "filter": ["none", "low-pass-2"]},
     )
-    found = with_times(swept)
+    found = with_learning_times(swept)
     np.testing.assert_array_equal(found.learning_time, [10, np.nan])
     assert int(found.learning_time_n) == 1 and int(found.learning_time_missing) == 1
     assert found.learning_time.attrs["units"] == "steps" and "half_time" not in found
