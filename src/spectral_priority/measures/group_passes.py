@@ -62,7 +62,7 @@ class Passes:
         labels = torch.from_numpy(self.labels[index]).to(self.where)
         with recording(self.layers) as uses:
             logits = self.model(pixels)
-            check_logits(logits, labels)
+            check_logits(logits, len(labels), labels)
             if not logits.requires_grad:
                 raise InputError(
                     "model", "has logits that can't be differentiated with respect to the pixels"

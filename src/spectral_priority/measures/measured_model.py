@@ -136,7 +136,7 @@ def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.T
 
 
 def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device.
+    """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device; volumes, to (n, channel, …).
 
     Raises
     ------
@@ -146,7 +146,7 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
     packed = _is_packed(images)
     batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
     if packed:
-        return batch.permute(0, 3, 1, 2).contiguous().to(kind).div_(255)
+        return batch.movedim(-1, 1).contiguous().to(kind).div_(255)
     batch = batch.detach().to(kind)
     if not ((batch >= 0) & (batch <= 1)).all():
         found = "NaN" if batch.isnan().any() else f"values from {batch.min():.3g} to {batch.max():.3g}"
