@@ -144,6 +144,20 @@ def test_a_claim_about_a_tier_that_does_not_exist_is_refused():
     assert "claims[0]: found 'regroup-9-d0'" in fault({**yaml.safe_load(SMALL), "claims": [claim]})
 
 
+def test_a_study_without_the_gradient_and_a_claim_about_another_measure_are_refused():
+    small = yaml.safe_load(SMALL)
+    assert "measures: found none of gradient" in fault({**small, "measures": {"paths": {}}})
+    claim = {
+        "kind": "increasing",
+        "text": "x",
+        "tiers": ["regroup-2-d0", "regroup-4-d0"],
+        "instance": "paths",
+    }
+    measures = {"gradient": {}, "paths": {}}
+    found = fault({**small, "measures": measures, "claims": [claim]})
+    assert "claims[0].instance: found 'paths', but the instances of gradient are: gradient" in found
+
+
 def test_a_key_given_twice_is_refused(tmp_path):
     path = tmp_path / "twice.yaml"
     path.write_text(SMALL + "\nseeds: 1\nseeds: 2\n")

@@ -112,6 +112,11 @@ class Study(Section):
             raise ValueError("tiers: two tiers have the same name; a level is listed twice")
         for fault in sources.faults(self):
             raise ValueError(fault)
+        profiles = [name for name, options in self.measures.items() if options.measure == "gradient"]
+        if not profiles:
+            raise ValueError(
+                "measures: found none of gradient, which statistics and figures rest on; add one"
+            )
         for number, claim in enumerate(self.claims):
             field = f"claims[{number}]"
             for option in ("recipe", "lower_recipe", "higher_recipe"):
@@ -120,10 +125,10 @@ class Study(Section):
                     raise ValueError(
                         f"{field}.{option}: found {recipe!r}, but the recipes are: {', '.join(self.recipes)}"
                     )
-            if claim.instance not in self.measures:
+            if claim.instance not in profiles:
                 raise ValueError(
                     f"{field}.instance: found {claim.instance!r}, "
-                    f"but the instances are: {', '.join(self.measures)}"
+                    f"but the instances of gradient are: {', '.join(profiles)}"
                 )
             for name, recipe in self.groups_of(claim):
                 group = [tier for tier in tiers if tier == name or tier.startswith(name + "-")]

@@ -17,7 +17,7 @@ from ..errors import InputError
 from .draws import GROUPS
 from .profile import estimates, jackknife_error, leave_one_out, standard_error
 
-PIECE = 1 << 21
+PIECE = 1 << 19
 """Bytes of gradients that are transformed at a time on the CPU: their spectra then stay in its caches."""
 
 
@@ -77,7 +77,7 @@ class Spectra:
         )
         self.rings = len(fourier.rings(size, corners))
         self._parts: list[dict[str, np.ndarray]] = []
-        self._plane = self._gradient = self._class_gradient = 0.0
+        self._sums: dict[str, torch.Tensor] = {}
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
@@ -100,14 +100,13 @@ class Spectra:
         ring, dc = radial_sum(power), power[:, 0, 0]
         kept = ring[:, : self.rings].sum(dim=1)
         used = kept > 0
-        groups = torch.nn.functional.one_hot(group, GROUPS).double() * used[:, None]
-        self._plane = self._plane + (groups / kept.where(used, 1.0)[:, None]).T @ power.flatten(1)
+        share = power.flatten(1) * (used / kept.where(used, 1.0))[:, None]
+        self._add_to("plane", share, group, GROUPS)
         if self.of_mean:
-            scaled = combined.double().flatten(1) * log_factor.exp()[:, None]
-            self._gradient = self._gradient + groups.T @ scaled
+            scaled = combined.double().flatten(1) * (log_factor.exp() * used)[:, None]
+            self._add_to("gradient", scaled, group, GROUPS)
             if self.classes:
-                by_class = torch.nn.functional.one_hot(labels, self.classes).double() * used[:, None]
-                self._class_gradient = self._class_gradient + by_class.T @ scaled
+                self._add_to("class gradient", scaled, labels, self.classes)
         rows = {
             "ring": ring,
             "dc": dc,
@@ -117,6 +116,15 @@ class Spectra:
             "label": labels,
         }
         self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+
+    def _add_to(self, name: str, values: torch.Tensor, place: torch.Tensor, number: int) -> None:
+        """Add each image's values to one of so many sums."""
+        if name not in self._sums:
+            self._sums[name] = values.new_zeros(number, values.shape[1])
+        if values.device.type == "cpu":
+            self._sums[name].index_add_(0, place, values)
+        else:  # indexed sums have no fixed order there
+            self._sums[name] += torch.nn.functional.one_hot(place, number).double().T @ values
 
     def finish(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return every number of the profile, and the standard error of each that has one.
@@ -166,7 +174,7 @@ class Spectra:
         whole = rows["dc"] + rows["ring"].sum(axis=1)
         present, groups = np.unique(rows["group"], return_inverse=True)
         belongs = (groups == np.arange(len(present))[:, None]).astype(np.float64)
-        plane = self._plane.cpu().numpy().reshape(GROUPS, self.size, -1)[present]
+        plane = self._sums["plane"].cpu().numpy().reshape(GROUPS, self.size, -1)[present]
         count, *means = map(_replicates, (belongs.sum(axis=1), belongs @ share, belongs @ power, plane))
         means = [mean / count.reshape(-1, *[1] * (mean.ndim - 1)) for mean in means]
         found = estimates(*means, self.corners)
@@ -197,7 +205,7 @@ class Spectra:
 
     def _of_mean_gradient(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
         present, counts = np.unique(rows["group"], return_counts=True)
-        sums = self._gradient.cpu().numpy()[present]
+        sums = self._sums["gradient"].cpu().numpy()[present]
         mean = _replicates(sums) / _replicates(counts)[:, None]
         found = self._spectrum(mean)
         values = {name: value[0] for name, value in found.items()}
@@ -207,7 +215,7 @@ class Spectra:
             with np.errstate(
                 invalid="ignore"
             ):  # a class without images has no mean: NaN, with n = 0 beside it
-                class_mean = self._class_gradient.cpu().numpy() / count[:, None]
+                class_mean = self._sums["class gradient"].cpu().numpy() / count[:, None]
                 values["class_share"] = self._spectrum(class_mean)["share"]
             values["class_n"] = count
         return values, errors

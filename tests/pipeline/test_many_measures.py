@@ -1,0 +1,37 @@
+"""A study may take every measure there is: each has a file of its own, and the report still rests on the gradient."""
+
+import pandas as pd
+import xarray as xr
+from conftest import snakemake, write_study
+
+from spectral_priority.measures.registry import measure_names
+
+TIERS = {
+    "labels": {
+        "kind": "labels",
+        "dataset": "blobs",
+        "labels": ["shape"],
+        "images": {"train": 240, "validation": 40, "probe": 40},
+    }
+}
+CHEAP = {
+    "gradient": {"batch_norm_images": 64},
+    "fourier-heatmap": {"most_images": 8},
+    "paths": {"pairs": 10, "samples": 8},
+    "gradient-svd": {"permutations": 19},
+}
+"""Options of measures that would take long; the others have their defaults."""
+
+
+def test_every_measure_can_be_named_in_a_study(tmp_path):
+    instances = {name: CHEAP.get(name, {}) for name in measure_names()}
+    write_study(tmp_path, tiers=TIERS, claims=[], measures=instances)
+    snakemake(tmp_path, "report")
+    results = tmp_path / "results" / "mini"
+    spectra = results / "runs" / "labels-shape-d0" / "base" / "seed0" / "spectra"
+    assert {file.stem for file in spectra.glob("*.h5")} == set(measure_names())
+    for name in measure_names():
+        with xr.open_dataset(spectra / f"{name}.h5") as found:
+            assert found.step.values.tolist() == [0, 10, 28, 30] and found.attrs["measure"] == name
+    assert set(pd.read_csv(results / "priority.csv").instance) == {"gradient"}
+    assert (results / "report.html").exists()
