@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     images = PackedImages(arguments.images, arguments.threads)
     labels = images.labels(arguments.label)
     train = np.flatnonzero(images.split == TRAIN)
-    with bar(f"spectra {images.name}/{arguments.label}", len(train), "images") as shown:
+    with bar(f"spectra {images.name}/{arguments.label}", 2 * len(train), "images") as shown:
         psd, adcs = class_spectra(
             images, labels, images.classes[arguments.label], train, progress=shown.update
         )

@@ -72,7 +72,7 @@ def class_spectra(
     index : ndarray, optional
         The images to take (the training split); all by default.
     progress : callable
-        Told how many images were just done.
+        Told how many images were just done, in either pass.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def class_spectra(
         Where no class has two images that are not constant.
     """
     index = np.arange(len(pixels)) if index is None else index
-    mean, std = _channel_moments(pixels, index)
+    mean, std = _channel_moments(pixels, index, progress)
     size, channels, count = pixels.shape[1], pixels.shape[3], len(names)
     kept, half = len(rings(size)), (size, size // 2 + 1)
     ring = {name: np.zeros((count, kept)) for name in ("power", "power2", "share", "share2")}
@@ -150,7 +150,9 @@ def _ring_sums(power: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _channel_moments(pixels: np.ndarray | PackedImages, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _channel_moments(
+    pixels: np.ndarray | PackedImages, index: np.ndarray, progress: Callable[[int], object]
+) -> tuple[np.ndarray, np.ndarray]:
     first = np.zeros(pixels.shape[3])
     second = np.zeros_like(first)
     step = _chunk_length(pixels)
@@ -158,6 +160,7 @@ def _channel_moments(pixels: np.ndarray | PackedImages, index: np.ndarray) -> tu
         values = pixels[index[start : start + step]] / 255.0
         first += values.sum(axis=(0, 1, 2))
         second += (values**2).sum(axis=(0, 1, 2))
+        progress(len(values))
     number = max(1, len(index)) * pixels.shape[1] * pixels.shape[2]
     mean = first / number
     std = np.sqrt(np.maximum(second / number - mean**2, 0))

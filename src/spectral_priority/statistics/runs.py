@@ -146,7 +146,7 @@ def scalars_of(dataset: xr.Dataset, path: Path) -> list[str]:
     InputError
         Where a scalar has no standard error, or there is no number of images `n`.
     """
-    found = [name for name in SCALARS if name in dataset]
+    found = [name for name in SCALARS if name in dataset] if "share" in dataset else []
     lacking = [f"{name}_se" for name in found if f"{name}_se" not in dataset]
     if found and "n" not in dataset:
         lacking.append("n")
