@@ -183,7 +183,10 @@ def _of_model(name: str) -> str:
     """Return what is said of a measure of models."""
     said, setting = sections_of(measure_module(name)), example_of(name)
     found, passes = measured(name, **setting)
-    call = ", ".join([*_arguments(name), *(f"{key}={json.dumps(value)}" for key, value in setting.items())])
+    values = {
+        key: json.dumps(value) if isinstance(value, str) else repr(value) for key, value in setting.items()
+    }
+    call = ", ".join([*_arguments(name), *(f"{key}={value}" for key, value in values.items())])
     instance = yaml.safe_dump(setting, default_flow_style=True, width=100)
     counted = f"Counted on {IMAGES} images: {passes.forward:,} forward, {passes.backward:,} back."
     schema = MEASURES[name].model_json_schema()
