@@ -41,8 +41,9 @@ soak: env ## a hundred kills of short trainings, in every phase of their lives; 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
 
-reference: env ## config/README.md and workflow/schemas/config.schema.json, from the typed configuration
+reference: env ## config/README.md, workflow/schemas/config.schema.json and docs/measures.md, from the code
 	$(VENV)/bin/python -m spectral_priority.config.reference
+	$(VENV)/bin/python -m spectral_priority.measures.reference
 
 lock: ## requirements.lock, from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -54,25 +54,27 @@ def readme() -> str:
         if name in seen:
             continue
         seen.add(name)
-        rows, met = [], []
-        for key, field in section.get("properties", {}).items():
-            met += _references(field)
-            default = (
-                "required" if key in section.get("required", []) else f"`{json.dumps(field.get('default'))}`"
-            )
-            if len(default) > 60:
-                default = "see below"
-            text = " ".join(field.get("description", "").split()).replace("|", "\\|")
-            rows.append(f"| `{key}` | {_type(field)} | {default} | {text} |")
-        if rows:
+        fields = section.get("properties", {})
+        if fields:
             text = " ".join(section.get("description", "").split())
-            parts.append(
-                f"\n## {name}\n\n{text}\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
-                + "\n".join(rows)
-                + "\n"
-            )
+            parts.append(f"\n## {name}\n\n{text}\n\n{table_of(section, 'key')}")
+        met = [reference for field in fields.values() for reference in _references(field)]
         waiting += [(reference, whole["$defs"][reference]) for reference in met]
     return "".join(parts)
+
+
+def table_of(section: dict[str, Any], heading: str) -> str:
+    """Return the keys of a section of the schema as a table: type, default, meaning."""
+    rows = [f"| {heading} | type | default | meaning |", "|---|---|---|---|"]
+    for key, field in section["properties"].items():
+        default = (
+            "required" if key in section.get("required", []) else f"`{json.dumps(field.get('default'))}`"
+        )
+        if len(default) > 60:
+            default = "see below"
+        text = " ".join(field.get("description", "").split()).replace("|", "\\|")
+        rows.append(f"| `{key}` | {_type(field)} | {default} | {text} |")
+    return "\n".join(rows) + "\n"
 
 
 def _references(field: Any) -> list[str]:

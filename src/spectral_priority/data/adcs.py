@@ -1,6 +1,28 @@
-"""ADCS: at which frequencies a class stands out from the other classes of a data set (METHODS 5).
+"""ADCS: at which frequencies a class stands out from the other classes of a data set (METHODS 5). No model is involved.
 
-Wang et al., ICCV 2023 (arXiv 2307.09829). No model is involved.
+Question
+--------
+At which frequencies do the images of a class have more, or less, amplitude than those of the other classes?
+
+Equation
+--------
+E_c(u,v) = mean_{i in c} mean_channel |FFT2(x_i)|
+ADCS_c(u,v) = Σ_{j ≠ c} sign(E_c − E_j), from 1 − C to C − 1 for C classes
+
+Source
+------
+Wang et al. 2023 (arXiv 2307.09829).
+
+Cost
+----
+No model. Made from the transforms of `psd`; C² comparisons per frequency.
+
+Pitfalls
+--------
+- Only signs count: classes that differ by sampling noise alone have scores, too, and there is no standard error. Look
+  at `amplitude` and `images`.
+- The range grows with the number of classes: divide by C − 1 before comparing data sets.
+- `legacy` sums amplitudes instead of averaging them: a class with more images stands out everywhere.
 """
 
 from __future__ import annotations

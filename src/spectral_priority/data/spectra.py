@@ -1,4 +1,29 @@
-"""Spectra of the data themselves, before any model: radial power and ADCS of every class (METHODS 5 and 7)."""
+"""Spectra of the data themselves, before any model: radial power of every class (METHODS 7), and what ADCS is made of.
+
+Question
+--------
+At which spatial frequencies do the images of a class have their power?
+
+Equation
+--------
+p_i(u,v) = Σ_channel |FFT2(x_i)|²
+share_c(r) = mean_{i in c} [Σ_{(u,v) in ring r} p_i ÷ Σ_{(u,v) in kept rings} p_i],   slope: of log density on log r
+
+Source
+------
+A standard definition; that the spectra of natural images follow a power law: Field 1987.
+
+Cost
+----
+No model. The training images are read twice and transformed once, for `psd` and `adcs` together.
+
+Pitfalls
+--------
+- JPEG quality, resampling or a scanner that differs between classes shows here as a property of the classes.
+- Large rings have more frequencies: white noise rises with r in `share` and is flat in `density`.
+- Constant images are left out and counted; classes with fewer than two others are left out and named (`left_out`).
+- Priority that merely follows the images' power says nothing of the task: hold the two against each other.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,33 @@
 
 Low-pass and high-pass images tell which bands suffice, band-stop images which are needed. Filters act on pixels as the
 model sees them; nothing is clipped.
+
+Question
+--------
+Which bands of frequency suffice for the right answer, which are needed, and when is each learned?
+
+Equation
+--------
+accuracy(F) = mean_i [argmax f(F x_i) = y_i],   F x = IFFT2(m · FFT2(x)),   m(u,v) ∈ {0, 1}
+drop = accuracy(none) − accuracy(F),   predicted_change = (images called c under F − without F) ÷ images of c
+
+Source
+------
+Band-stops and predicted counts: Wang et al. 2023 (arXiv 2307.09829). Low-pass and high-pass images: Lin et al. 2022
+(arXiv 2205.03154). Rings of equal energy: Abello et al. 2021.
+
+Cost
+----
+A forward pass per image and filter, 1 + 2 · `cutoffs` + 3 bands + `energy_rings`: 16 by default. No backward pass.
+
+Pitfalls
+--------
+- Filtered images are unlike any that the model has learned: accuracy may fall for that, too, and not only for what is
+  gone.
+- Filtered pixels may leave [0, 1], and nothing is clipped: a model that expects pixels in range is led out of it.
+- The band `high` ends at ⌊N/2⌋, but a high-pass keeps the corners, and DC unless `keep_dc: false`.
+- Energy rings follow the probe's own images: compare `removed_from` and `removed_to` before comparing tiers.
+- A learning time is no finer than the checkpoints, and missing where the last accuracy is hardly above chance.
 """
 
 from __future__ import annotations

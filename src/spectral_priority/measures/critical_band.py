@@ -2,6 +2,31 @@
 
 Octave-wide noise of rising strength is added to images. The weaker the noise that brings accuracy midway to chance,
 the more sensitive the octave; a Gaussian over log2 frequency sums the octaves up.
+
+Question
+--------
+Noise of which octave of frequency disturbs the answers, and how wide is the channel that the model looks through?
+
+Equation
+--------
+threshold t(o): accuracy on x + t · noise_o midway between chance and clean accuracy; noise_o of standard deviation 1
+sensitivity log2(t_max ÷ t(o)) ≈ h · exp(−(log2 f_o − μ)² ÷ 2σ²),   bandwidth 2√(ln 4)·σ,   peak 2^h ÷ t_max
+
+Source
+------
+Subramanian et al. 2023 (arXiv 2309.13190).
+
+Cost
+----
+A forward pass per image, octave and strength, and one without noise: 1 + ⌊log2 N⌋ · `strengths`, 21 at 32 px and 29
+at 224 px by default. No backward pass.
+
+Pitfalls
+--------
+- The channel needs five octaves, so images of 32 px or more, and three octaves with a threshold; else it is missing.
+- A model near chance has no thresholds: early checkpoints are missing, and counted, rather than zero.
+- Where even the strongest noise disturbs too little, the sensitivity is 0 and the threshold missing: add `strengths`.
+- Thresholds stand midway between chance and clean accuracy, not at 50 % as published; only the legacy mode has those.
 """
 
 from __future__ import annotations
@@ -337,7 +362,7 @@ def _dataset(
                     int(np.isnan(values).sum()),
                     {
                         "units": "1",
-                        "long_name": f"{'' if key == name else 'errors of '}{counted} that are missing",
+                        "long_name": f"missing {'values' if key == name else 'errors'} of {counted}",
                     },
                 )
                 attributes["missing_in"] = number

@@ -3,6 +3,34 @@
 Every frequency of the half plane is removed from every image of a class, with its Hermitian partner; the mean growth of
 the loss ranks the frequencies, and the top T % are dominant. Beside it, under its own name, stands the derivative of
 the loss as amplitudes fade: exact for small changes, and no substitute. Their agreement is part of every result.
+
+Question
+--------
+Without which single frequencies does a class's loss rise most?
+
+Equation
+--------
+loss_increase_c(u,v) = mean_{i in c} [ℓ(x_i without (u,v) and (−u,−v)) − ℓ(x_i)]
+amplitude_derivative_c(u,v) = −w · mean_{i in c} Re Σ_channel conj(FFT2(∇ℓ)) · FFT2(x_i),   w = 2; 1 for self-conjugate
+
+Source
+------
+Wang et al. 2023 (arXiv 2307.09829).
+
+Cost
+----
+For each image that ranks (`images_per_class`): a forward pass per frequency and two more, N²/2 + 3 for even N, 515 at
+32 px and 25,091 at 224 px; one backward pass.
+
+Pitfalls
+--------
+- The amplitude derivative is cheap, but no substitute for removal: `rank_correlation` and `top_overlap` tell how far
+  off it is.
+- Few images determine a ranking badly: where `split_half_correlation` is low, the map is mostly noise.
+- Frequencies are removed one by one: what several do together is not seen (`shortcuts` with `search: patches` sees
+  it).
+- A saturated model's loss may not change at all: `n_unchanged` images, and `n_unranked` classes whose ranking is just
+  that of the radius.
 """
 
 from __future__ import annotations

@@ -1,8 +1,33 @@
 """Gradient spectrum: which spatial frequencies of the input a decision responds to (METHODS 3).
 
-Per image i, g_i = ∇_x ℓ(f(x_i), y_i), p_i(u,v) = Σ_channel |FFT2(g_i)|² and S_i(r) = Σ_ring p_i ÷ Σ_kept p_i; the
-profile is the mean of S_i over images. `input_gradient` makes gradients, `spectra` collects them, `profile` draws
-conclusions.
+`input_gradient` makes gradients, `spectra` collects them, `profile` draws conclusions.
+
+Question
+--------
+Which spatial frequencies of the image does the model's decision respond to?
+
+Equation
+--------
+g_i = ∇_x ℓ(f(x_i), y_i),   p_i(u,v) = Σ_channel |FFT2(g_i)|²
+S_i(r) = Σ_{(u,v) in ring r} p_i ÷ Σ_{(u,v) in kept rings} p_i,   share S(r) = mean_i S_i(r)
+
+Source
+------
+The idea: Lu et al. 2024 (arXiv 2407.11379). What the legacy modes reproduce: Lin et al. 2022 (arXiv 2205.03154),
+Krishnamachari et al. 2022 (arXiv 2301.13514).
+
+Cost
+----
+One forward and one backward pass per image.
+
+Pitfalls
+--------
+- Gradient power is not use: a model can respond to a frequency that its answers don't hang on. Hold the profile
+  against `band-accuracy` or `fourier-heatmap`.
+- Large rings have more frequencies: white noise rises with r in `share` and is flat in `density`.
+- An untrained network has a profile of its own, from its architecture and padding: compare with the checkpoint at
+  step 0.
+- Shares say nothing of size; `power` does. `power_share` may rest on a few images: `n_eff` tells how many.
 """
 
 from __future__ import annotations

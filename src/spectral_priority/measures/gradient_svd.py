@@ -1,4 +1,31 @@
-"""Singular values of the weight gradients of groups of images: how many directions each group trains (METHODS 6)."""
+"""Singular values of the weight gradients of groups of images: how many directions each group trains (METHODS 6).
+
+Question
+--------
+In how many directions does each group of images train a layer, and do the groups differ?
+
+Equation
+--------
+∇W_g = Σ_{rows of g} Δᵀ A = U diag(σ) Vᵀ, with A a layer's inputs and Δ the derivatives of the loss by its outputs
+p_i = σ_i ÷ Σσ,   effective_rank = exp(−Σ p_i ln p_i),   stable_rank = Σσ² ÷ σ₁²
+
+Source
+------
+Baker, Calhoun, Plis 2024 (arXiv 2406.11825). The test is ours, after Janssen 1997, and Westfall and Young 1993.
+
+Cost
+----
+One forward and one backward pass per image, two of each in groups of more than `batch_size` images; a singular value
+decomposition per layer and group; `permutations` of small sketches.
+
+Pitfalls
+--------
+- The gradient of few images has a small rank because they are few: compare groups of different size by `equal_rank`.
+- Standard errors are first-order, and up to twice too large where a mean gradient is mostly sampling noise.
+- Confident images have hardly any gradient: late in training a few hard images make the rank. `n_zero` counts exact
+  zeros.
+- `statistics: batch` holds the activations of `together` images in memory at once.
+"""
 
 from __future__ import annotations
 

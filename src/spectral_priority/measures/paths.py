@@ -1,7 +1,33 @@
 """Response frequency: how fast a model's outputs change along straight lines between images (METHODS 4).
 
-A path x(t) = x₀ + t(x₁ − x₀) is sampled at t = j/M. From each output the least-squares line is removed, a Hann window
-is applied, and |FFT|² is summed over outputs. This is the frequency of the function x → y, not that of an image.
+This is the frequency of the function x → y, not that of an image.
+
+Question
+--------
+How fast do the outputs change on the way from one image to another, within a class and between classes?
+
+Equation
+--------
+x(t) = x₀ + t(x₁ − x₀), t = j/M;   P(k) = Σ_output |FFT(Hann · (y − its least-squares line))|², y(t) = f(x(t))
+share(k) = mean over paths of P(k) ÷ Σ_k P(k)
+
+Source
+------
+Fridovich-Keil, Gontijo-Lopes, Roelofs 2022 (arXiv 2110.02424); where `high` begins: Fridovich-Keil et al. 2022
+(arXiv 2207.04075).
+
+Cost
+----
+2 · `pairs` · `samples` images forward, 25,600 by default, whatever the number of images; fewer where there are fewer
+pairs. No backward pass.
+
+Pitfalls
+--------
+- Cycles per path are no cycles per image: these numbers can't be compared with those of `gradient`.
+- Paths between classes are usually longer than paths within: compare per unit of L2 distance (`…_per_l2`), too.
+- A confident model's softmax is a step wherever its logits cross: look at the logits, too.
+- Flat paths have no share. They are counted (`…_n_flat`); where all are flat, the numbers are missing.
+- Images between two images are blends that the model has never learned.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ To add one: write `measures/<name>.py` (dashes become underscores) with
     def measure(model, probe, options) -> xarray.Dataset        # one checkpoint; docs/architecture.md
     def over_training(swept) -> xarray.Dataset                  # optional: all checkpoints, joined
 
-and its options class in config/measures.py. Nothing here imports torch or xarray before a measure is loaded, so that
-the Snakefile can ask which module a fingerprint must cover.
+and its options class in config/measures.py; the sections of its docstring go to docs/measures.md (`reference`). Nothing
+here imports torch or xarray before a measure is loaded, so that the Snakefile can ask which module a fingerprint must
+cover.
 """
 
 from __future__ import annotations

@@ -2,6 +2,34 @@
 
 Of all images of a probe only the dominant frequencies D_c of a class c are kept. Where the model still finds class c (a
 high true-positive rate), these frequencies are a shortcut; the false-positive rate says whether it calls everything c.
+
+Question
+--------
+Is a class still recognised when only its few dominant frequencies are kept?
+
+Equation
+--------
+tpr_c = mean_{i of c} [argmax f(D_c x_i) = c],   fpr_c = mean_{i not of c} [argmax f(D_c x_i) = c]
+shortcut_c = [tpr_c > threshold];   D_c keeps DC and the dominant frequencies of c
+
+Source
+------
+Wang et al. 2023 (arXiv 2307.09829); `search: patches`: Wang et al. 2025 (arXiv 2503.03519).
+
+Cost
+----
+To find frequencies, for each image that they are chosen by: `search: ranking`, a forward pass per frequency and one
+more (N²/2 + 2 for even N, 514 at 32 px); `search: patches`, `candidates` forward passes at each stage (2,000 at
+32 px). To try them: classes · masks + 2 forward passes of each image. No backward pass.
+
+Pitfalls
+--------
+- A high `tpr` alone is no shortcut: with a high `fpr` everything is taken for the class, and `dc_tpr` is what an
+  empty image gets.
+- With `evaluate: all`, as published, frequencies are tried on the images that they were chosen by, which flatters the
+  rates.
+- Retraining varies much: compare three seeds or more.
+- The threshold is a convention: `shortcuts_lower` and `shortcuts_upper` say how many classes it leaves in doubt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,30 @@
-"""Singular values of the weights: how many directions each layer uses, and when they settle (METHODS 6)."""
+"""Singular values of the weights: how many directions each layer uses, and when they settle (METHODS 6).
+
+Question
+--------
+How many directions does each layer use, and when do they settle?
+
+Equation
+--------
+W (c_out, c_in·k) = U diag(σ) Vᵀ,   p_i = σ_i ÷ Σσ,   effective_rank = exp(−Σ p_i ln p_i),   stable_rank = Σσ² ÷ σ₁²
+alignment = mean_j |⟨u_j of a layer, v_j of the next⟩|,   agreement of checkpoints = mean_j |⟨u_j, u′_j⟩ ⟨v_j, v′_j⟩|
+
+Source
+------
+Yunis et al. 2024 (arXiv 2408.11804).
+
+Cost
+----
+No pass through the model, no image: one singular value decomposition per layer.
+
+Pitfalls
+--------
+- Standard errors are the spread over layers or directions: weights are known exactly.
+- Layers count as consecutive as they are registered. Pairs whose dimensions differ are left out and counted; across a
+  branch, alignment means little.
+- Compare `alignment` with `alignment_by_chance`: in narrow layers random directions align, too.
+- Random weights have a high rank: a rank says something beside that of the checkpoint at step 0.
+"""
 
 from __future__ import annotations
 
