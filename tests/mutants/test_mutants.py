@@ -33,10 +33,10 @@ def plant(fault: Fault, package: Path) -> None:
 
 def outcomes(folder: Path, tests: list[str], fault: Fault | None = None) -> tuple[dict[str, str], str]:
     """Run tests on a copy of the package, with a fault or without; what became of each, and what pytest said."""
-    for (
-        part
-    ) in COPIED:  # without compiled files: one as old and as long as a changed source would pass for it
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    # Without compiled files: one as old and as long as a changed source would pass for it.
+    without = shutil.ignore_patterns("__pycache__")
+    for part in COPIED:
+        shutil.copytree(ROOT / part, folder / part, ignore=without)
     if fault:
         plant(fault, folder / COPIED[0])
     report = folder / "outcomes.json"
