@@ -38,6 +38,13 @@ def test_ring_sums_of_the_half_plane_equal_a_loop_over_the_full_plane(size, corn
     np.testing.assert_allclose(fast, slow_ring_sums(image, corners), rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_completed_half_plane_is_the_whole_transform(size):
+    image = noise(size, count=2)
+    whole = np.abs(np.fft.fft2(image)) ** 2 / size**2
+    np.testing.assert_allclose(fourier.full_plane(fourier.half_plane_power(image)), whole, rtol=1e-9)
+
+
 @settings(max_examples=40, deadline=None)
 @given(size=st.integers(4, 40), seed=st.integers(0, 1000))
 def test_power_is_the_squared_norm_of_the_image(size, seed):
