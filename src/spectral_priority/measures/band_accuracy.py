@@ -208,8 +208,8 @@ def _energy(model: nn.Module, probe: LabelledImages, batch_size: int) -> np.ndar
     """Half-plane power of all images together, summed over channels; DC left out."""
     total = 0.0
     for _, pixels, _ in probe.batches(model, batch_size):
-        varied = pixels[_varied(pixels)].double()
-        total = total + torch.fft.rfft2(varied, norm="ortho").abs().square().sum(dim=(0, 1))
+        power = torch.fft.rfft2(pixels.double(), norm="ortho").abs().square().sum(dim=1)
+        total = total + (power * _varied(pixels)[:, None, None]).sum(dim=0)
     energy = total.cpu().numpy()
     energy[0, 0] = 0.0
     return energy
