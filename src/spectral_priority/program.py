@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .allocator import keep_freed_memory
 from .errors import InputError
 
 FAULT_OF_INPUT, DEFECT, STOPPED = 2, 1, 75
@@ -31,6 +32,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
     """Run a program's main function; turn faults of the input into one line on the terminal and in the log."""
+    keep_freed_memory()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if arguments.log:
         arguments.log.parent.mkdir(parents=True, exist_ok=True)

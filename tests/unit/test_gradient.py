@@ -191,6 +191,17 @@ def test_a_confident_model_has_the_shares_that_float64_has(gap):
         np.testing.assert_allclose(double.power, naive["power"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [1e-30, 1e-15, 1e15, 1e30])
+def test_shares_do_not_depend_on_the_size_of_gradients(factor):
+    weight = torch.randn(2, 3, 16, 16, generator=torch.manual_seed(1), dtype=torch.float64)
+    model = linear(weight).float()
+    model[1].weight.data *= factor
+    power = fourier.radial_sum(fourier.half_plane_power((weight[0] - weight[1]).numpy()).sum(axis=0))
+    found = sp.gradient_spectrum(model, *images(5, 16, 3, 2))
+    np.testing.assert_allclose(found.share, power / power.sum(), rtol=1e-5)
+    assert found.parseval_residual < 1e-5 and found.n_zero == 0
+
+
 def test_a_gradient_too_small_for_float64_still_has_shares():
     pixels, labels = images(16)[0], np.zeros(16, int)
     sure = sp.gradient_spectrum(confident(2000, torch.float32), pixels, labels)

@@ -61,7 +61,7 @@ def input_gradient(
         m = scalar.detach().double()
         log_factor = logsigmoid(m) if objective == "loss" else logsigmoid(m) + logsigmoid(-m)
     (gradient,) = torch.autograd.grad(scalar.sum(), pixels)
-    if not (gradient.isfinite().all() and scalar.isfinite().all()):
+    if not (_finite(gradient) and _finite(scalar)):
         raise InputError(
             "gradients",
             "are not finite (NaN or infinite)",
@@ -69,3 +69,8 @@ def input_gradient(
             "the training has diverged, or overflows in this precision: lower its learning rate",
         )
     return gradient, log_factor
+
+
+def _finite(values: torch.Tensor) -> bool:
+    """Whether all values are: their sum tells, unless it overflows by itself."""
+    return bool(values.sum().isfinite() or values.isfinite().all())

@@ -17,37 +17,66 @@ from ..errors import InputError
 from .draws import GROUPS
 from .profile import estimates, jackknife_error, leave_one_out, standard_error
 
-PIECE = 1 << 19
+PIECE = 1 << 20
 """Bytes of gradients that are transformed at a time on the CPU: their spectra then stay in its caches."""
 
 
-def half_plane_power(gradients: torch.Tensor) -> torch.Tensor:
-    """Return Σ_channel |FFT|², orthonormal: (n, channel, N, N) → (n, N, N//2 + 1) float64.
+def in_range(gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return gradients whose spectra can be squared in their own precision, powers of 2 that they were multiplied by
+    for it, and their squared norms: (n, channel, N, N) → the same, (n,), (n,).
 
-    The transform has the gradients' precision; its squares, which float32 could not hold for tiny gradients, have not.
+    Squares of float32 would be zero for tiny gradients, and infinite for huge ones; a power of 2 changes no digit.
     """
-    power = None
-    for spectrum in torch.fft.rfft2(gradients, norm="ortho").unbind(dim=1):
-        real, imaginary = spectrum.real.double(), spectrum.imag.double()
-        power = real.square() if power is None else power.addcmul_(real, real)
-        power.addcmul_(imaginary, imaginary)
-    return power
+    flat = gradients.flatten(1)
+    squares = torch.linalg.vecdot(flat, flat)
+    if squares.min() > 2.0**-60 and squares.max() < 2.0**60:
+        return gradients, torch.ones_like(squares), squares
+    largest = flat.abs().amax(dim=1)
+    scale = (largest.frexp().mantissa / largest).where(largest > 0, 1.0).clamp(max=2.0**126)
+    flat = flat * scale[:, None]
+    return flat.view_as(gradients), scale, torch.linalg.vecdot(flat, flat)
 
 
-def radial_sum(power: torch.Tensor) -> torch.Tensor:
-    """Sum half-plane power over rings 1 … farthest corner: (n, N, N//2 + 1) → (n, rings), in the input's precision."""
-    size, flat, device = power.shape[-2], power.flatten(1), power.device
-    if device.type != "cpu":  # scattered sums have no fixed order there
-        return flat @ _constant(fourier.radial_matrix, size, device, corners=True)
-    ring = _constant(fourier.ring_of, size, device).expand(len(flat), -1, -1).flatten(1)
-    counted = (power * _constant(fourier.hermitian_weights, size, device)).flatten(1)
-    sums = power.new_zeros(len(flat), len(fourier.rings(size, corners=True)) + 1)
-    return sums.scatter_add_(1, ring, counted)[:, 1:]
+def half_plane_power(gradients: torch.Tensor) -> torch.Tensor:
+    """Return Σ_channel |FFT|², orthonormal, of both Hermitian partners: (n, channel, N, N) → (n, N·(N//2 + 1)) float64.
+
+    Transform and squares have the gradients' precision, so these are to be `in_range`; all sums after them are float64.
+    """
+    number, size = len(gradients), gradients.shape[-1]
+    parts = torch.view_as_real(torch.fft.rfft2(gradients)).flatten(2)
+    power = parts[:, 0].square()
+    for part in parts.unbind(dim=1)[1:]:
+        power.addcmul_(part, part)
+    power = power.view(number, -1, 2)  # squares of real and imaginary parts side by side
+    return (
+        power[..., 0].add(power[..., 1]).double().mul_(_constant(_frequency_weights, size, gradients.device))
+    )
+
+
+def radial_sum(power: torch.Tensor, size: int) -> torch.Tensor:
+    """Sum power, partners counted, over DC and rings 1 … farthest corner: (n, N·(N//2 + 1)) → (n, 1 + rings)."""
+    if power.device.type != "cpu":  # scattered sums have no fixed order there
+        return power @ _constant(_belongs, size, power.device)
+    ring = _constant(fourier.ring_of, size, power.device).flatten().expand(len(power), -1)
+    return power.new_zeros(len(power), len(fourier.rings(size, corners=True)) + 1).scatter_add_(
+        1, ring, power
+    )
+
+
+def _frequency_weights(size: int) -> np.ndarray:
+    """How often each half-plane frequency counts, ÷ N², which makes an unnormalised transform's power orthonormal."""
+    return np.tile(fourier.hermitian_weights(size) / size**2, size)
+
+
+def _belongs(size: int) -> np.ndarray:
+    """Which of DC and the rings each half-plane frequency belongs to: (N·(N//2 + 1), 1 + rings) zeros and ones."""
+    ring = fourier.ring_of(size).reshape(-1, 1)
+    return (ring == np.arange(ring.max() + 1)).astype(np.float64)
 
 
 @cache
-def _constant(array: Callable[..., np.ndarray], size: int, device: torch.device, **options) -> torch.Tensor:
-    return torch.from_numpy(np.array(array(size, **options))).to(device)
+def _constant(array: Callable[[int], np.ndarray], size: int, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.array(array(size))).to(device)
 
 
 class Spectra:
@@ -83,39 +112,43 @@ class Spectra:
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
     ) -> None:
         """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,)."""
+        if self.channels != "keep":
+            gradients = getattr(gradients.double(), self.channels)(dim=1, keepdim=True)
         of_image = gradients[0].numel() * gradients.element_size()
         number = max(1, PIECE // of_image) if gradients.device.type == "cpu" else len(gradients)
-        for of_piece in zip(
-            *(given.split(number) for given in (gradients, log_factor, group, labels)), strict=True
-        ):
-            self._add(*of_piece)
-
-    def _add(
-        self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
-    ) -> None:
-        combined = gradients
-        if self.channels != "keep":
-            combined = getattr(gradients.double(), self.channels)(dim=1, keepdim=True)
-        power = half_plane_power(combined)
-        ring, dc = radial_sum(power), power[:, 0, 0]
-        kept = ring[:, : self.rings].sum(dim=1)
-        used = kept > 0
-        share = power.flatten(1) * (used / kept.where(used, 1.0))[:, None]
-        self._add_to("plane", share, group, GROUPS)
+        pieces = zip(gradients.split(number), group.split(number), strict=True)
+        ring, squares, scale = (
+            torch.cat(rows) for rows in zip(*(self._add(*of) for of in pieces), strict=True)
+        )
         if self.of_mean:
-            scaled = combined.double().flatten(1) * (log_factor.exp() * used)[:, None]
-            self._add_to("gradient", scaled, group, GROUPS)
-            if self.classes:
-                self._add_to("class gradient", scaled, labels, self.classes)
+            used = ring[:, 1 : self.rings + 1].sum(dim=1) > 0
+            factor = (log_factor.exp() * used)[:, None]
+            for of_piece in range(0, len(gradients), number):
+                piece = slice(of_piece, of_piece + number)
+                whole = gradients[piece].double().flatten(1) * factor[piece]
+                self._add_to("gradient", whole, group[piece], GROUPS)
+                if self.classes:
+                    self._add_to("class gradient", whole, labels[piece], self.classes)
+        undo = scale.double() ** -2
         rows = {
-            "ring": ring,
-            "dc": dc,
-            "squares": torch.linalg.vector_norm(combined, dim=(1, 2, 3), dtype=torch.float64).square(),
+            "dc": ring[:, 0] * undo,
+            "ring": ring[:, 1:] * undo[:, None],
+            "squares": squares * undo,
             "log_factor": log_factor,
             "group": group,
             "label": labels,
         }
         self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+
+    def _add(self, gradients: torch.Tensor, group: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Add shares to the plane; return ring sums with DC, squared norms, and the scale that both have squared."""
+        gradients, scale, squares = in_range(gradients)
+        power = half_plane_power(gradients)
+        ring = radial_sum(power, self.size)
+        kept = ring[:, 1 : self.rings + 1].sum(dim=1)
+        once = kept.reciprocal().where(kept > 0, 0.0)
+        self._add_to("plane", power.mul_(once[:, None]), group, GROUPS)
+        return ring, squares, scale
 
     def _add_to(self, name: str, values: torch.Tensor, place: torch.Tensor, number: int) -> None:
         """Add each image's values to one of so many sums."""
@@ -175,6 +208,7 @@ class Spectra:
         present, groups = np.unique(rows["group"], return_inverse=True)
         belongs = (groups == np.arange(len(present))[:, None]).astype(np.float64)
         plane = self._sums["plane"].cpu().numpy().reshape(GROUPS, self.size, -1)[present]
+        plane = plane / fourier.hermitian_weights(self.size)
         count, *means = map(_replicates, (belongs.sum(axis=1), belongs @ share, belongs @ power, plane))
         means = [mean / count.reshape(-1, *[1] * (mean.ndim - 1)) for mean in means]
         found = estimates(*means, self.corners)
