@@ -34,6 +34,7 @@ localrules:
     statistics,
     figures,
     report,
+    pictures,
 
 
 rule all:
@@ -91,3 +92,14 @@ rule report:
     """The report page, results/<study>/report.html."""
     input:
         page=rules.report_page.output.page,
+
+
+rule pictures:
+    """A picture of every result file: what each measure found in each run, and the spectra of the data."""
+    input:
+        runs=[path.replace("/spectra/", "/pictures/").removesuffix("h5") + "png" for path in SPECTRA_FILES],
+        data=[
+            path.replace("/spectra/", "/pictures/").removesuffix("h5") + "png"
+            for path in DATA_SPECTRA
+            if path not in ARTEFACT_SPECTRA
+        ],

@@ -61,7 +61,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                         "complexity",
                         "train",
                     ),
-                    *("gather", "correlate", "align", "report"),
+                    *("gather", "correlate", "align", "report", "picture"),
                 )
             },
             **{

@@ -1,6 +1,7 @@
 # From tables to figures and the report page.
 # Requires: the tables of statistics.smk.
-# Makes: results/<study>/figures/<figure>.{svg,png,csv}, results/<study>/report.html.
+# Makes: results/<study>/figures/<figure>.{svg,png,csv}, results/<study>/report.html; when asked for, a picture of any
+# result file: …/pictures/<instance>.{svg,png,csv} of a run, results/data/<dataset>-<size>px/pictures/….
 
 
 rule figure:
@@ -89,3 +90,60 @@ rule report_page:
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
         " --claims {input.claims:q} {params.alignment:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
+
+
+rule picture:
+    """Draw what one measure found in one run; made when it is asked for."""
+    input:
+        result=SPECTRA,
+    output:
+        svg=PICTURE.replace("{format}", "svg"),
+        png=PICTURE.replace("{format}", "png"),
+        csv=PICTURE.replace("{format}", "csv"),
+    log:
+        f"{LOGS}/runs/{{tier}}/{{recipe}}/seed{{seed}}/pictures/{{instance}}.log",
+    benchmark:
+        f"{BENCHMARKS}/runs/{{tier}}/{{recipe}}/seed{{seed}}/pictures/{{instance}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        kind=lambda wc: f"measure:{STUDY.measures[wc.instance].measure}",
+        of="{tier}/{recipe}/seed{seed}",
+        code=CODE["picture"],
+    message:
+        "picture of {wildcards.instance}, {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
+    shell:
+        'python "$PROGRAMS/picture.py" --result {input.result:q} --kind {params.kind:q} --of {params.of:q}'
+        " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"
+
+
+rule data_picture:
+    """Draw a spectrum of a data set's images; made when it is asked for."""
+    input:
+        result=DATA_SPECTRUM,
+    output:
+        svg=DATA_PICTURE.replace("{format}", "svg"),
+        png=DATA_PICTURE.replace("{format}", "png"),
+        csv=DATA_PICTURE.replace("{format}", "csv"),
+    log:
+        f"{DATA_LOGS}/pictures/{{label}}/{{spectrum}}.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/pictures/{{label}}/{{spectrum}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        of="{pack}, label {label}",
+        code=CODE["picture"],
+    message:
+        "picture of {wildcards.spectrum}, {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/picture.py" --result {input.result:q} --kind data:{wildcards.spectrum} --of {params.of:q}'
+        " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"

@@ -19,6 +19,8 @@ MANIFEST, INDICES = f"{RESULTS}/tiers/{{tier}}.json", f"{RESULTS}/tiers/{{tier}}
 COMPLEXITY = f"{RESULTS}/complexity/{{tier}}.csv"
 RUN = f"{RESULTS}/runs/{{tier}}/{{recipe}}/seed{{seed}}"
 SPECTRA = f"{RUN}/spectra/{{instance}}.h5"
+PICTURE = f"{RUN}/pictures/{{instance}}.{{format}}"
+DATA_PICTURE = "results/data/{pack}/pictures/{label}/{spectrum}.{format}"
 FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
 
 FIGURE_NAMES = figures_of(STUDY) + [f"{name}-{tier}" for name in PER_TIER for tier in TIERS]
@@ -165,3 +167,4 @@ wildcard_constraints:
     instance="|".join(map(re.escape, STUDY.measures)),
     seed="[0-9]+",
     figure="|".join(map(re.escape, FIGURE_NAMES)),
+    spectrum="psd|adcs|artefact",
