@@ -4,7 +4,7 @@
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test env lint soak bench reference lock help
+.PHONY: demo test env lint soak bench reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -44,6 +44,11 @@ bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ON
 reference: env ## config/README.md, workflow/schemas/config.schema.json and docs/measures.md, from the code
 	$(VENV)/bin/python -m spectral_priority.config.reference
 	$(VENV)/bin/python -m spectral_priority.measures.reference
+
+pictures: env ## docs/pictures: what each measure shows of one run (config/studies/every-measure.yaml)
+	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host --config study=every-measure -- pictures
+	mkdir -p docs/pictures
+	cp results/every-measure/runs/*/base/seed0/pictures/*.png results/data/shapes-textures-32px/pictures/shape/*.png docs/pictures
 
 lock: ## requirements.lock, from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.pipeline
 DEMO = load_study(PROJECT / "config/config.yaml")
 
 
-def passes(run) -> int:
-    """Images that go through the model for one run: training, evaluation at checkpoints, and the measure."""
+def passes(run, instances) -> int:
+    """Images that go through the model for one run: training, evaluation at checkpoints, and some measures."""
     recipe, family = DEMO.recipes[run.recipe], DEMO.tiers[DEMO.tier(run.tier).family]
     images = DEMO.tiers["labels"].images if family.kind == "control" else family.images
     per_epoch = images.train // recipe.batch_size
@@ -27,13 +27,23 @@ def passes(run) -> int:
         *(step for step in recipe.checkpoints.early if step <= recipe.steps),
     }
     evaluated = recipe.batch_norm_images + recipe.evaluation_images + images.validation
-    measured = sum(options.batch_norm_images + images.probe for options in DEMO.measures.values())
+    of_image = {
+        "gradient": 1,
+        "band-accuracy": 1 + 2 * 4 + 3 + 4,
+    }  # filters: none, low and high, bands, rings
+    measured = 0
+    for name in instances:
+        options = DEMO.measures[name]
+        measured += getattr(options, "batch_norm_images", 0) + of_image.get(name, 0) * images.probe
+        measured += 2 * options.pairs * options.samples if name == "paths" else 0
     return recipe.steps * recipe.batch_size + len(checkpoints) * (evaluated + measured)
 
 
 def test_the_demo_is_small():
     assert len(DEMO.list_runs()) <= 16
-    assert max(passes(run) for run in DEMO.list_runs()) <= 12_000
+    assert max(passes(run, ["gradient"]) for run in DEMO.list_runs()) <= 12_000
+    assert set(DEMO.measures) == {"gradient", "band-accuracy", "paths", "weight-svd"}
+    assert max(passes(run, DEMO.measures) for run in DEMO.list_runs()) <= 40_000  # the rest only forward
 
 
 @pytest.fixture(scope="module")

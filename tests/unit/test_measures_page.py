@@ -48,6 +48,12 @@ def test_every_measure_has_a_chapter_with_every_part(page):
         assert text.count("**Options.**") == (name not in reference.DATA_MEASURES)
 
 
+def test_every_measure_has_its_picture(page):
+    names = re.findall(r"^!\[.+\]\(pictures/(.+)\.png\)$", page, flags=re.MULTILINE)
+    assert names == [*measure_names(), *reference.DATA_MEASURES]
+    assert {file.stem for file in reference.PICTURES.glob("*.png")} == set(names)
+
+
 def test_every_table_has_as_many_cells_in_each_row_as_in_its_head(page):
     tables = re.findall(r"(?:^\|.*\n)+", page, flags=re.MULTILINE)
     assert len(tables) > 2 * len(measure_names())

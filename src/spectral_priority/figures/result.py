@@ -17,7 +17,18 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..fourier import full_plane
-from .style import ONE_COLUMN, RHO_COLOURS, SHARE_COLOURS, canvas, frame, grid, level_colours, styled, training_axis
+from .style import (
+    ONE_COLUMN,
+    RHO_COLOURS,
+    SHARE_COLOURS,
+    TWO_COLUMNS,
+    canvas,
+    frame,
+    grid,
+    level_colours,
+    styled,
+    training_axis,
+)
 
 NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
@@ -83,15 +94,20 @@ def draw(dataset: xr.Dataset, measure: str, of: str) -> tuple[Figure, pd.DataFra
     if "checkpoint" not in dataset.dims and view.over in ("checkpoint", "ring over training"):
         dataset = dataset.expand_dims("checkpoint").assign_coords(step=("checkpoint", [0]))
     first = dataset[view.variables[0]]
-    for dimension in set(first.dims) - {"checkpoint", view.over, view.by, "ring", "u", "v"}:
-        dataset = dataset.isel({dimension: 0})
+    others = [name for name in first.dims if name not in ("checkpoint", view.over, view.by, "ring", "u", "v")]
+    chosen = [f"{name} {dataset[name].values[0]}" for name in others]
+    dataset = dataset.isel(dict.fromkeys(others, 0))
     if view.over == "plane":
         figure, data = _planes(_last(dataset), view)
     elif view.over == "ring over training":
         figure, data = _rings_over_training(dataset, view)
     else:
         figure, data = _curves(dataset if view.over == "checkpoint" else _last(dataset), view)
-    chosen = [f"{name} {dataset[name].item()}" for name in ("group",) if name in dataset.coords and not dataset[name].dims]
+    chosen = [
+        f"{name} {dataset[name].item()}"
+        for name in ("group",)
+        if name in dataset.coords and not dataset[name].dims
+    ]
     frame(figure, f"{measure} of {of}: {_finding(data, view, first)}", " ".join(_note(dataset, view, chosen)))
     return figure, data
 
@@ -105,30 +121,27 @@ def _name(variable: str) -> str:
 
 
 def _curves(dataset: xr.Dataset, view: View) -> tuple[Figure, pd.DataFrame]:
-    figure = canvas(ONE_COLUMN, 62)
-    axes = figure.subplots()
     x = dataset["step"] if view.over == "checkpoint" else dataset[view.over]
+    data = pd.concat(
+        [
+            _curve(dataset.isel({view.by: position} if view.by else {}), variable, x, level)
+            for variable in view.variables
+            for position, level in enumerate(
+                map(str, dataset[view.by].values) if view.by else [_name(variable)]
+            )
+        ],
+        ignore_index=True,
+    )
+    curves = data["curve"].unique().tolist()
+    figure = canvas(ONE_COLUMN if len(curves) <= 7 else TWO_COLUMNS, 62)
+    axes = figure.subplots()
     named = x.dtype.kind in "OUS"
     places = np.arange(x.size) if named else x.values.astype(float)
-    lines = []
-    for variable in view.variables:
-        levels = [str(level) for level in dataset[view.by].values] if view.by else [_name(variable)]
-        for position, level in enumerate(levels):
-            at = {view.by: position} if view.by else {}
-            line = dataset[[name for name in (variable, f"{variable}_se") if name in dataset]].isel(at)
-            value = line[variable].values.astype(float)
-            error = line[f"{variable}_se"].values.astype(float) if f"{variable}_se" in line else np.full(value.shape, np.nan)
-            lines.append(
-                pd.DataFrame({x.name: x.values, "curve": level, "value": value, "standard_error": error})
-            )
-    colours = level_colours([str(line["curve"].iloc[0]) for line in lines])
-    for line in lines:
-        level = str(line["curve"].iloc[0])
-        axes.plot(places, line["value"], color=colours[level], label=level, marker="." if len(places) < 12 else "")
-        spread = NORMAL * line["standard_error"]
-        axes.fill_between(
-            places, line["value"] - spread, line["value"] + spread, color=colours[level], alpha=0.15, linewidth=0
-        )
+    for curve, colour in level_colours(curves).items():
+        line = data[data["curve"] == curve]
+        axes.plot(places, line["value"], color=colour, label=curve, marker="." if len(places) < 12 else "")
+        low, high = (line["value"] + side * NORMAL * line["standard_error"] for side in (-1, 1))
+        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     if view.over == "checkpoint":
         training_axis(axes, x.values.tolist())
     else:
@@ -140,10 +153,25 @@ def _curves(dataset: xr.Dataset, view: View) -> tuple[Figure, pd.DataFrame]:
             axes.xaxis.set_major_formatter("{x:g}")
     if view.scale == "log":
         axes.set_yscale("log")
-    axes.set_ylabel(_label(dataset[view.variables[0]]) if len(view.variables) == 1 else dataset[view.variables[0]].attrs["units"])
-    if len(lines) > 1:
-        axes.legend(ncols=1 + len(lines) // 7, title=view.by or None, loc="upper left", bbox_to_anchor=(1, 1))
-    return figure, pd.concat(lines, ignore_index=True)
+        axes.yaxis.set_major_formatter("{x:g}")
+    first = dataset[view.variables[0]]
+    axes.set_ylabel(_label(first if len(view.variables) == 1 else first.rename("value")))
+    if len(curves) > 1:
+        columns = 1 + (len(curves) - 1) // 12
+        axes.legend(ncols=columns, title=view.by or None, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure, data
+
+
+def _curve(dataset: xr.Dataset, variable: str, x: xr.DataArray, level: str) -> pd.DataFrame:
+    error = f"{variable}_se"
+    return pd.DataFrame(
+        {
+            str(x.name): x.values,
+            "curve": level,
+            "value": dataset[variable].values.astype(float),
+            "standard_error": dataset[error].values.astype(float) if error in dataset else np.nan,
+        }
+    )
 
 
 def _rings_over_training(dataset: xr.Dataset, view: View) -> tuple[Figure, pd.DataFrame]:

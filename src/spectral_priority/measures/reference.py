@@ -32,6 +32,8 @@ from .registry import load_over_training, measure_module, measure_names
 from .sweep import join
 
 PAGE, METHODS = PROJECT / "docs/measures.md", PROJECT / "docs/methods.md"
+PICTURES = PROJECT / "docs/pictures"
+"""A picture of each measure; `make pictures` draws them."""
 SECTIONS = ("Question", "Equation", "Source", "Cost", "Pitfalls")
 """Of the docstring of a measure's module, in this order."""
 DATA_MEASURES = {"psd": "data.spectra", "adcs": "data.adcs"}
@@ -65,6 +67,10 @@ they are; a study recomputes them from `batch_norm_images` training images, as
 **Results.** Coordinates are in italics; – is a single number. `…_se` behind `share` means that there is a `share_se`:
 its standard error, on the same dimensions and in the same unit; `…_lower` and `…_upper` are the ends of a 95 %
 interval.
+
+**Pictures** are of one run of the demo's recipe on its data, trained to tell four shapes from each other
+(`config/studies/every-measure.yaml`; `make pictures` draws them again). Such a picture of any result file can be asked
+for: the same path with `pictures` for `spectra` and `.png` for `.h5`.
 
 **Cost** is per checkpoint, N the side of the images in pixels. Passes are counted on {IMAGES} images of {SIZE}×{SIZE}
 pixels in {CLASSES} classes.
@@ -201,6 +207,7 @@ def _of_model(name: str) -> str:
         *_legacy(name, found, setting),
         _paragraph(f"**Cost.** {said['Cost']} {counted if 'images' in _arguments(name) else ''}"),
         f"**Pitfalls.**\n\n{said['Pitfalls']}\n",
+        _picture(name),
     ]
     return "\n".join(parts)
 
@@ -222,6 +229,7 @@ def _of_data() -> Iterable[str]:
             _result(found),
             _paragraph(f"**Cost.** {said['Cost']}"),
             f"**Pitfalls.**\n\n{said['Pitfalls']}\n",
+            _picture(name),
         ]
         yield "\n".join(parts)
 
@@ -235,6 +243,10 @@ def _beginning(name: str, said: dict[str, str]) -> str:
         _paragraph(f"**Source.** {said['Source']} {_methods(name)}"),
     ]
     return "\n".join(parts)
+
+
+def _picture(name: str) -> str:
+    return f"![What {name} shows of one run](pictures/{name}.png)\n"
 
 
 def _paragraph(text: str) -> str:
