@@ -32,6 +32,8 @@ from .style import (
 
 NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
+FEW = 7
+"""Curves up to which intervals are drawn: more of them would hide each other."""
 MOST = 4
 """Maps in one picture."""
 
@@ -133,14 +135,16 @@ def _curves(dataset: xr.Dataset, view: View) -> tuple[Figure, pd.DataFrame]:
         ignore_index=True,
     )
     curves = data["curve"].unique().tolist()
-    figure = canvas(ONE_COLUMN if len(curves) <= 7 else TWO_COLUMNS, 62)
+    few = len(curves) <= FEW
+    figure = canvas(ONE_COLUMN if few else TWO_COLUMNS, 62)
     axes = figure.subplots()
     named = x.dtype.kind in "OUS"
     places = np.arange(x.size) if named else x.values.astype(float)
     for curve, colour in level_colours(curves).items():
         line = data[data["curve"] == curve]
         axes.plot(places, line["value"], color=colour, label=curve, marker="." if len(places) < 12 else "")
-        low, high = (line["value"] + side * NORMAL * line["standard_error"] for side in (-1, 1))
+        spread = NORMAL * line["standard_error"] if few else 0.0
+        low, high = line["value"] - spread, line["value"] + spread
         axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     if view.over == "checkpoint":
         training_axis(axes, x.values.tolist())
@@ -265,8 +269,10 @@ def _note(dataset: xr.Dataset, view: View, chosen: list[str]) -> list[str]:
     if "n" in dataset and dataset["n"].size:
         unit = dataset["n"].attrs.get("units", "")
         said.append(f"n = {int(np.max(dataset['n'].values))} {unit}.")
-    errors = view.over not in ("plane", "ring over training") and f"{view.variables[0]}_se" in dataset
-    said.append("Bands: 95 % intervals over them." if errors else "No interval.")
+    curves = view.over not in ("plane", "ring over training")
+    few = not view.by or dataset.sizes.get(view.by, 0) <= FEW
+    drawn = curves and few and f"{view.variables[0]}_se" in dataset
+    said.append("Bands: 95 % intervals over them." if drawn else "No interval.")
     if view.over == "plane" and view.by and dataset.sizes[view.by] > MOST:
         said.append(f"The first {MOST} of {dataset.sizes[view.by]}.")
     return said
