@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
+import spectral_priority as sp
 from spectral_priority.data import spectra
 from spectral_priority.data.adcs import adcs, adcs_legacy, legacy_amplitude
 from spectral_priority.data.spectra import class_spectra, radial_shares
@@ -97,6 +99,19 @@ def test_means_and_standard_errors_equal_their_definition(monkeypatch):
         density = share.mean(axis=0) / ring_sizes(16)
         slope = np.polyfit(np.log(np.arange(1, 9)), np.log(density), 1)[0]
         assert float(mine["slope"]) == pytest.approx(slope)
+
+
+def test_bytes_floats_and_tensors_are_the_same_images_and_names_may_be_left_out():
+    expected = class_spectra(NOISE, LABELS, ["0", "1", "2"])
+    floats = np.moveaxis(NOISE, -1, 1) / 255
+    for images, labels in ((floats, LABELS), (torch.from_numpy(floats), torch.from_numpy(LABELS))):
+        for one, other in zip(sp.class_spectra(images, labels), expected, strict=True):
+            xr.testing.assert_allclose(one, other)
+
+
+def test_a_label_without_a_name_is_refused():
+    with pytest.raises(InputError, match="names: found 2, but a label is 2"):
+        class_spectra(NOISE, LABELS, ["a", "b"])
 
 
 def test_only_the_images_asked_for_count():

@@ -17,6 +17,7 @@ DATA_SPECTRUM = "results/data/{pack}/spectra/{label}/{spectrum}.h5"
 RESOLVED = f"{RESULTS}/config.yaml"
 MANIFEST, INDICES = f"{RESULTS}/tiers/{{tier}}.json", f"{RESULTS}/tiers/{{tier}}.npz"
 COMPLEXITY = f"{RESULTS}/complexity/{{tier}}.csv"
+CLASS_MEAN_PSD, PINSON = (f"{RESULTS}/complexity/{{tier}}/{name}.h5" for name in ("class-mean-psd", "pinson"))
 RUN = f"{RESULTS}/runs/{{tier}}/{{recipe}}/seed{{seed}}"
 SPECTRA = f"{RUN}/spectra/{{instance}}.h5"
 FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
