@@ -19,6 +19,8 @@ from .profile import estimates, jackknife_error, leave_one_out, standard_error
 
 PIECE = 1 << 19
 """Bytes of gradients that are transformed at a time on the CPU: their spectra then stay in its caches."""
+ROUNDING = 4.0
+"""In units of the precision: a gradient with no larger a part of its norm in the kept rings has only rounding there."""
 
 
 def half_plane_power(gradients: torch.Tensor) -> torch.Tensor:
@@ -81,25 +83,31 @@ class Spectra:
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
-    ) -> None:
-        """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,)."""
+    ) -> torch.Tensor:
+        """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,).
+
+        Returns
+        -------
+        Tensor (n,) bool
+            Which gradients have power in the kept rings: those that are used.
+        """
         of_image = gradients[0].numel() * gradients.element_size()
         number = max(1, PIECE // of_image) if gradients.device.type == "cpu" else len(gradients)
-        for of_piece in zip(
-            *(given.split(number) for given in (gradients, log_factor, group, labels)), strict=True
-        ):
-            self._add(*of_piece)
+        pieces = zip(*(given.split(number) for given in (gradients, log_factor, group, labels)), strict=True)
+        return torch.cat([self._add(*of_piece) for of_piece in pieces])
 
     def _add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
-    ) -> None:
+    ) -> torch.Tensor:
         combined = gradients
         if self.channels != "keep":
             combined = getattr(gradients.double(), self.channels)(dim=1, keepdim=True)
         power = half_plane_power(combined)
         ring, dc = radial_sum(power), power[:, 0, 0]
         kept = ring[:, : self.rings].sum(dim=1)
-        used = kept > 0
+        squares = torch.linalg.vector_norm(combined, dim=(1, 2, 3), dtype=torch.float64).square()
+        norm = torch.linalg.vector_norm(gradients, dim=(1, 2, 3), dtype=torch.float64)
+        used = kept > (ROUNDING * torch.finfo(gradients.dtype).eps * norm).square()
         share = power.flatten(1) * (used / kept.where(used, 1.0))[:, None]
         self._add_to("plane", share, group, GROUPS)
         if self.of_mean:
@@ -110,12 +118,14 @@ class Spectra:
         rows = {
             "ring": ring,
             "dc": dc,
-            "squares": torch.linalg.vector_norm(combined, dim=(1, 2, 3), dtype=torch.float64).square(),
+            "squares": squares,
+            "used": used,
             "log_factor": log_factor,
             "group": group,
             "label": labels,
         }
         self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+        return used
 
     def _add_to(self, name: str, values: torch.Tensor, place: torch.Tensor, number: int) -> None:
         """Add each image's values to one of so many sums."""
@@ -130,26 +140,19 @@ class Spectra:
         """Return every number of the profile, and the standard error of each that has one.
 
         Exact where a number is a mean over images (share, power, centroid, band shares, DC and corner share),
-        otherwise by the jackknife over groups of images; NaN for a single image.
-
-        Raises
-        ------
-        InputError
-            Where all gradients are zero.
+        otherwise by the jackknife over groups of images; NaN for a single image. Where no gradient has power, `power`
+        is zero and all that follows from shares NaN, with n = 0.
         """
         rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
         whole = rows["dc"] + rows["ring"].sum(axis=1)
         squares = np.where(rows["squares"] > 0, rows["squares"], 1.0)
         residual = np.abs(whole - rows["squares"]) / squares
-        used = rows["ring"][:, : self.rings].sum(axis=1) > 0
-        rows = {name: value[used] for name, value in rows.items()}
+        used = rows["used"]
+        counts = {"n": int(used.sum()), "n_zero": int((~used).sum()), "parseval_residual": residual.max()}
         if not used.any():
-            raise InputError(
-                "gradients",
-                "are zero for all images",
-                "a model whose logits depend on spatial frequencies of the input",
-                "look at its training history: it may have collapsed to a constant",
-            )
+            values, errors = self._nothing()
+            return values | counts | {"n_eff": 0.0}, errors
+        rows = {name: value[used] for name, value in rows.items()}
         strongest = rows["log_factor"].max()
         rows["factor"] = np.exp(rows["log_factor"] - strongest)  # relative: confident models have e^−1000
         if self.of_mean:
@@ -159,12 +162,17 @@ class Spectra:
             for found in (values, errors):
                 found["power"] = found["power"] * np.exp(2 * strongest)
         strength = rows["factor"] ** 2 * rows["ring"][:, : self.rings].sum(axis=1)
-        values |= {
-            "n": int(used.sum()),
-            "n_zero": int((~used).sum()),
-            "n_eff": _effective_number(strength),
-            "parseval_residual": residual.max(),
-        }
+        return values | counts | {"n_eff": _effective_number(strength)}, errors
+
+    def _nothing(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What is known where no gradient has power."""
+        ring, plane = np.full(self.rings, np.nan), np.full((self.size, self.size // 2 + 1), np.nan)
+        values = estimates(ring, ring, plane, self.corners) | {"dc_share": np.nan, "corner_share": np.nan}
+        values["class_share"] = np.full((self.classes, self.rings), np.nan)
+        errors = {name: np.full(np.shape(value), np.nan) for name, value in values.items()}
+        if self.of_mean:
+            del errors["class_share"]
+        values |= {"map": plane, "power": np.zeros(self.rings), "class_n": np.zeros(self.classes, dtype=int)}
         return values, errors
 
     def _mean_of_spectra(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
