@@ -80,6 +80,7 @@ class Spectra:
         self.rings = len(fourier.rings(size, corners))
         self._parts: list[dict[str, np.ndarray]] = []
         self._sums: dict[str, torch.Tensor] = {}
+        self._strongest = -np.inf  # log factor that sums of gradients are relative to
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
@@ -111,7 +112,8 @@ class Spectra:
         share = power.flatten(1) * (used / kept.where(used, 1.0))[:, None]
         self._add_to("plane", share, group, GROUPS)
         if self.of_mean:
-            scaled = combined.double().flatten(1) * (log_factor.exp() * used)[:, None]
+            factor = self._relative(log_factor, used)
+            scaled = combined.double().flatten(1) * factor[:, None]
             self._add_to("gradient", scaled, group, GROUPS)
             if self.classes:
                 self._add_to("class gradient", scaled, labels, self.classes)
@@ -136,6 +138,15 @@ class Spectra:
         else:  # indexed sums have no fixed order there
             self._sums[name] += torch.nn.functional.one_hot(place, number).double().T @ values
 
+    def _relative(self, log_factor: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+        """Factors of gradients, relative to the strongest so far: confident models have e^−1000."""
+        strongest = max(self._strongest, float(log_factor.masked_fill(~used, -torch.inf).max()))
+        for name in ("gradient", "class gradient"):
+            if name in self._sums and strongest > self._strongest:
+                self._sums[name] *= np.exp(self._strongest - strongest)
+        self._strongest = strongest
+        return (log_factor - strongest).exp().where(used, 0.0)
+
     def finish(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return every number of the profile, and the standard error of each that has one.
 
@@ -159,8 +170,8 @@ class Spectra:
             values, errors = self._of_mean_gradient(rows)
         else:
             values, errors = self._mean_of_spectra(rows)
-            for found in (values, errors):
-                found["power"] = found["power"] * np.exp(2 * strongest)
+        for found in (values, errors):
+            found["power"] = found["power"] * np.exp(2 * strongest)
         strength = rows["factor"] ** 2 * rows["ring"][:, : self.rings].sum(axis=1)
         return values | counts | {"n_eff": _effective_number(strength)}, errors
 
@@ -236,7 +247,7 @@ class Spectra:
         kept, whole = ring[..., : self.rings], power[..., 0, 0] + ring.sum(axis=-1)
         total = kept.sum(axis=-1, keepdims=True)
         if not total[0]:
-            raise InputError("gradients", "have a mean that is zero in float64", todo="take of: spectra")
+            raise InputError("gradients", "have a mean that is exactly zero", todo="take of: spectra")
         return estimates(kept / total, kept, power / total[..., None], self.corners) | {
             "map": power / total[..., None],
             "dc_share": power[..., 0, 0] / whole,
