@@ -25,7 +25,14 @@ from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import SOURCE, code_fingerprint
 from spectral_priority.measures.probe import Probe
 from spectral_priority.measures.reference import function_of
-from spectral_priority.measures.registry import load_measure, measure_module, measure_names, measure_options
+from spectral_priority.measures.registry import (
+    load_measure,
+    load_over_training,
+    measure_module,
+    measure_names,
+    measure_options,
+)
+from spectral_priority.measures.sweep import join
 from spectral_priority.store.netcdf import read_dataset, write_dataset
 
 RTOL = 2e-6
@@ -111,7 +118,7 @@ def assert_counted(found: xr.Dataset) -> None:
         assert not np.isinf(values).any(), name
         missing = np.isnan(found[name])
         if counted := values.attrs.get("missing_in"):
-            assert int(missing.sum()) == int(found[counted]), name
+            assert int(missing.sum()) == int(found[counted].sum()), name
         elif missing.any():
             assert "n_in" in values.attrs, f"{name} is NaN, and nothing says why"
             of = reduce(np.minimum, (found[part] for part in values.attrs["n_in"].split()))
@@ -246,6 +253,16 @@ def test_degenerate_models_and_images_have_defined_values_and_counts(name, case)
     assert set(found.variables) == set(taken(name).variables)
     for count, expected in COUNTS.get((name, case), {}).items():
         assert found[count] == expected, count
+
+
+@every_measure
+def test_a_model_that_collapses_in_training_is_swept_and_counted(name):
+    collapsed = model()
+    collapsed[-1].weight.data.zero_()
+    parts = [load_measure(name)(made, probe(), options_of(name)) for made in (model(), collapsed, model())]
+    swept = join(parts, [0, 10, 20], steps_per_epoch=10)
+    conclude = load_over_training(name)
+    assert_counted(swept if conclude is None else conclude(swept))
 
 
 @every_measure_of_images

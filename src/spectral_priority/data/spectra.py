@@ -221,7 +221,7 @@ def _psd(
     density = share / frequencies
     density /= density.sum(axis=1, keepdims=True)
     centre = centroid(share)
-    slopes = [log_log_slope(row) for row in density]
+    slopes = np.array([log_log_slope(row) for row in density])
     on, per_class = ("class", "ring"), ("class",)
     return xr.Dataset(
         {
@@ -244,8 +244,17 @@ def _psd(
                 _standard_error(centre, centre2, used),
                 _named("cycles/image", "its standard error"),
             ),
-            "slope": (per_class, [s for s, _ in slopes], _named("1", "slope of log density on log ring")),
-            "slope_r2": (per_class, [r for _, r in slopes], _named("1", "R² of that fit")),
+            "slope": (
+                per_class,
+                slopes[:, 0],
+                _named("1", "slope of log density on log ring", "slope_missing"),
+            ),
+            "slope_r2": (per_class, slopes[:, 1], _named("1", "R² of that fit", "slope_missing")),
+            "slope_missing": (
+                (),
+                int(np.isnan(slopes[:, 0]).sum()),
+                _named("1", "classes without a slope, for a ring has no power in any image"),
+            ),
             "images": (per_class, used, _named("1", "training images used")),
             "constant_images": (
                 per_class,
@@ -301,5 +310,6 @@ def _standard_error(mean: np.ndarray, squares: np.ndarray, n: np.ndarray) -> np.
     return np.sqrt(np.maximum(squares / n - mean**2, 0) / (n - 1))
 
 
-def _named(units: str, long_name: str) -> dict[str, str]:
-    return {"units": units, "long_name": long_name}
+def _named(units: str, long_name: str, missing_in: str = "") -> dict[str, str]:
+    """Attributes of a variable; `missing_in` names the one that counts its NaN, if it may have any."""
+    return {"units": units, "long_name": long_name} | ({"missing_in": missing_in} if missing_in else {})

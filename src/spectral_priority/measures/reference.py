@@ -88,7 +88,9 @@ they are; a study recomputes them from `batch_norm_images` training images, as
 
 **Results.** Coordinates are in italics; – is a single number. `…_se` behind `share` means that there is a `share_se`:
 its standard error, on the same dimensions and in the same unit; `…_lower` and `…_upper` are the ends of a 95 %
-interval.
+interval. Nothing is NaN without a count: a number that may be missing for reasons of its own names what counts the
+missing ones (attribute `missing_in`, in the tables below); others are missing only where they are of no image or path,
+and standard errors where they are of fewer than two (attribute `n_in` names that number).
 
 **Cost** is per checkpoint, N the side of the images in pixels. Passes are counted on {IMAGES} images of {SIZE}×{SIZE}
 pixels in {CLASSES} classes.
