@@ -141,12 +141,15 @@ def test_standard_errors_are_the_spread_over_repetitions(measure):
         np.testing.assert_allclose(claimed, spread, rtol=0.3)
 
 
-def test_power_of_classes_that_do_not_differ_is_recognised_as_that_of_few_images():
+def test_power_of_classes_that_do_not_differ_is_recognised_as_that_of_few_images(caplog):
     images, labels = made(400, 16, 3, 4)
     noise = sp.class_mean_psd(images, labels)
     assert 0.9 < float(noise.sampling_share) < 1.1
+    assert "% of the power is there because class means are of finitely many images" in caplog.text
+    caplog.clear()
     images[labels == 1, :, :8] //= 2
     assert float(sp.class_mean_psd(images, labels).sampling_share) < 0.2
+    assert not caplog.records
 
 
 def test_with_squared_singular_values_pinson_is_the_class_mean_psd_weighted_by_images():

@@ -22,6 +22,8 @@ from .arrays import as_arrays
 LEAST = 1e-24
 """Power of differences ÷ power of the means, DC included, below which only rounding is left. One pixel that differs by
 1/255 in one of a million images of 224 pixels has 1e-21."""
+NOISY = 0.5
+"""Share of the power that sampling makes above which the log says so."""
 SUMS_BYTES = 2 << 30
 """Most memory for sums of pixels; where a set has very many classes of large images, there are fewer groups."""
 
@@ -163,7 +165,8 @@ def radial_spectrum(
     least : float
         Power below which there is only rounding.
     sampling : bool
-        Estimate what the finite number of images adds. By the jackknife, so only for powers that are squares of means.
+        Estimate what the finite number of images adds, and log it where it is most. By the jackknife, so only for
+        powers that are squares of means.
 
     Returns
     -------
@@ -229,6 +232,13 @@ def radial_spectrum(
     }
     if not sampling:
         del data["sampling_power"], data["sampling_share"]
+    elif data["sampling_share"][1] > NOISY:
+        logging.warning(
+            "%s: %.0f %% of the power is there because class means are of finitely many images; the centroid says "
+            "little of the classes",
+            measure,
+            100 * data["sampling_share"][1],
+        )
     return _dataset(data, size, {"measure": measure, "size": size})
 
 
