@@ -48,7 +48,8 @@ reference: env ## config/README.md, workflow/schemas/config.schema.json and docs
 pictures: env ## docs/pictures: what each measure shows of one run (config/studies/every-measure.yaml)
 	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host --config study=every-measure -- pictures
 	mkdir -p docs/pictures
-	cp results/every-measure/runs/*/base/seed0/pictures/*.png results/data/shapes-textures-32px/pictures/shape/*.png docs/pictures
+	cp results/every-measure/{runs/*/base/seed0/pictures,pictures/*}/*.png docs/pictures
+	cp results/data/shapes-textures-32px/pictures/shape/*.png docs/pictures
 
 lock: ## requirements.lock, from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -95,7 +95,7 @@ rule report:
 
 
 rule pictures:
-    """A picture of every result file: what each measure found in each run, and the spectra of the data."""
+    """A picture of every result file: what each measure found in each run, and the spectra of data and tasks."""
     input:
         runs=[path.replace("/spectra/", "/pictures/").removesuffix("h5") + "png" for path in SPECTRA_FILES],
         data=[
@@ -103,3 +103,4 @@ rule pictures:
             for path in DATA_SPECTRA
             if path not in ARTEFACT_SPECTRA
         ],
+        tasks=expand(TASK_PICTURE, tier=TIERS, spectrum=["class-mean-psd", "pinson"], format=["png"]),

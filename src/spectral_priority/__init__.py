@@ -19,6 +19,9 @@ _HOMES = {
     "gradient_svd": "measures.gradient_svd",
     "group_gradients": "measures.layer_gradients",
     "weight_svd": "measures.weight_svd",
+    "class_spectra": "data.spectra",
+    "class_mean_psd": "data.class_mean_psd",
+    "pinson": "data.pinson",
     "load_study": "config",
     "InputError": "errors",
 }
@@ -26,6 +29,8 @@ _HOMES = {
 __all__ = [
     "InputError",
     "band_accuracy",
+    "class_mean_psd",
+    "class_spectra",
     "critical_band",
     "dominant_frequency_map",
     "fourier_heatmap",
@@ -36,6 +41,7 @@ __all__ = [
     "group_gradients",
     "load_study",
     "path_spectra",
+    "pinson",
     "weight_svd",
 ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from . import fourier
 from .data.manifest import Manifest
 from .similarity import mean_between
 from .similarity.points import LEAST_SHARE
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 BLOCK = 512
 """Images whose distances to all others are in memory at once."""
@@ -50,8 +53,11 @@ MEASURES = {
     "n3": Meaning("1", "higher"),
     "psd_slope": Meaning("1", ""),
     "psd_centroid": Meaning("cycles/image", ""),
+    "class_mean_psd_centroid": Meaning("cycles/image", ""),
+    "pinson_centroid": Meaning("cycles/image", ""),
 }
-"""Every measure, in the order of complexity.csv. The image PSD is a covariate: no direction of it is harder."""
+"""Every measure, in the order of complexity.csv. The image PSD is a covariate, and the frequencies at which class means
+differ say where a task may be solved, not how easily: no direction of these is harder."""
 
 
 def classes(manifest: Manifest) -> Estimate:
@@ -227,6 +233,17 @@ def psd_centroid(shares: np.ndarray) -> Estimate:
         return Estimate(NAN)
     each = fourier.centroid(shares)
     return Estimate(float(each.mean()), _standard_error(each), len(shares))
+
+
+def spectrum_centroid(spectrum: xr.Dataset) -> Estimate:
+    """Return the centroid of a spectrum of class means (`class_mean_psd`, `pinson`), in cycles/image.
+
+    Returns
+    -------
+    Estimate
+        With the jackknife's standard error over images; NaN where class means don't differ.
+    """
+    return Estimate(float(spectrum.centroid), float(spectrum.centroid_se), int(spectrum.images))
 
 
 def table(manifest: Manifest, estimates: dict[str, Estimate]) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def half_plane_power(images: np.ndarray) -> np.ndarray:
 def radial_sum(power: np.ndarray, corners: bool = False) -> np.ndarray:
     """Sum half-plane power over each kept ring: (…, N, N//2 + 1) → (…, rings)."""
     size = power.shape[-2]
-    return power.reshape(*power.shape[:-2], -1) @ radial_matrix(size, corners)
+    return power.reshape(*power.shape[:-2], size * power.shape[-1]) @ radial_matrix(size, corners)
 
 
 def centroid(share: np.ndarray) -> np.ndarray:

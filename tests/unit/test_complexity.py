@@ -14,6 +14,7 @@ import pytest
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
+import spectral_priority as sp
 from spectral_priority import complexity
 from spectral_priority.config.tiers import Images, Regroup
 from spectral_priority.data.images import PackedImages
@@ -22,7 +23,7 @@ from spectral_priority.data.reference import fit_reference
 from spectral_priority.fourier import half_plane_power, radial_sum
 from spectral_priority.similarity import closeness, write_similarity
 from spectral_priority.similarity.points import shares
-from spectral_priority.store.netcdf import write_dataset
+from spectral_priority.store.netcdf import read_dataset, read_provenance, write_dataset
 from spectral_priority.tiers import make_tier
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -206,7 +207,7 @@ def test_the_programs_measure_a_tier_from_files(tmp_path):
         kind="regroup", dataset="toy", classes=4, groups=(2, 4), floor=2,
         images=Images(train=80, validation=16, probe=16),
     )  # fmt: skip
-    found = {}
+    found, spectra = {}, {}
     for level in ("2", "4"):
         made = make_tier(images, family, "r", level, 0)
         place = tmp_path / f"{level}.json", tmp_path / f"{level}.npz"
@@ -216,8 +217,25 @@ def test_the_programs_measure_a_tier_from_files(tmp_path):
             "--hierarchy-similarity", tmp_path / "hierarchy.csv", "--spectral-similarity", tmp_path / "spectral.csv",
             "--manifest", place[0], "--indices", place[1], "--options", '{"images": 50}',
             "--output", tmp_path / f"{level}.csv",
+            "--class-mean-psd", tmp_path / f"{level}-class-mean-psd.h5", "--pinson", tmp_path / f"{level}-pinson.h5",
         )  # fmt: skip
+        pixels = np.asarray(images.read(made.index["train"]))
+        for measure, function in (("class-mean-psd", sp.class_mean_psd), ("pinson", sp.pinson)):
+            stored = read_dataset(tmp_path / f"{level}-{measure}.h5", f"data:{measure}")
+            again = function(pixels, made.label["train"], made.index["train"])
+            assert stored.equals(again) and stored.attrs["tier"] == made.facts["tier"]
+            assert (
+                read_provenance(stored)["manifest_sha256"]
+                == json.loads(place[0].read_text())["manifest_sha256"]
+            )
+            spectra[level, measure] = stored
         found[level] = pd.read_csv(tmp_path / f"{level}.csv").set_index("measure")
+        for measure in ("class-mean-psd", "pinson"):
+            row = found[level].loc[measure.replace("-", "_") + "_centroid"]
+            assert (row.value, row.standard_error, row.n) == (
+                spectra[level, measure].centroid, spectra[level, measure].centroid_se, 80,
+            )  # fmt: skip
+            assert row.unit == "cycles/image" and pd.isna(row.harder)
     columns = "tier,family,level,draw,measure,value,standard_error,n,unit,harder"
     assert (tmp_path / "2.csv").read_text().splitlines()[0] == columns
     two, four = found["2"], found["4"]
@@ -228,6 +246,8 @@ def test_the_programs_measure_a_tier_from_files(tmp_path):
     assert two.n["n3"] == 50 and four.value["n3"] < 0.5
     for measure in ("psd_slope", "psd_centroid"):  # the same images, so the same spectrum
         assert two.value[measure] == four.value[measure]
+    for measure in ("class-mean-psd", "pinson"):  # a regrouped task has class means of its own
+        assert float(spectra["2", measure].centroid) != float(spectra["4", measure].centroid)
     assert 4.5 < four.value["psd_centroid"] < 5.5 and four.standard_error["psd_centroid"] > 0
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import spectral_priority as sp
 from spectral_priority.data import spectra
 from spectral_priority.data.adcs import adcs, adcs_legacy, legacy_amplitude
 from spectral_priority.data.spectra import class_spectra, radial_shares
@@ -97,6 +101,90 @@ def test_means_and_standard_errors_equal_their_definition(monkeypatch):
         density = share.mean(axis=0) / ring_sizes(16)
         slope = np.polyfit(np.log(np.arange(1, 9)), np.log(density), 1)[0]
         assert float(mine["slope"]) == pytest.approx(slope)
+
+
+def test_bytes_floats_and_tensors_are_the_same_images_and_names_may_be_left_out():
+    expected = class_spectra(NOISE, LABELS, ["0", "1", "2"])
+    floats = np.moveaxis(NOISE, -1, 1) / 255
+    for images, labels in ((floats, LABELS), (torch.from_numpy(floats), torch.from_numpy(LABELS))):
+        for one, other in zip(sp.class_spectra(images, labels), expected, strict=True):
+            xr.testing.assert_allclose(one, other)
+
+
+def test_a_label_without_a_name_is_refused():
+    with pytest.raises(InputError, match="names: found 2, but a label is 2"):
+        class_spectra(NOISE, LABELS, ["a", "b"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.integers(4, 9),
+    channels=st.integers(1, 4),
+    classes=st.integers(1, 3),
+    each=st.integers(2, 4),
+    images_at_once=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_any_shape_equals_its_definition(size, channels, classes, each, images_at_once, seed):
+    """Radial power and ADCS of odd and even sizes, one to four channels, a few images at a time."""
+    random = np.random.default_rng(seed)
+    labels = random.permutation(np.repeat(np.arange(classes), each))
+    images = random.integers(0, 256, (len(labels), size, size, channels), dtype=np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spectra, "CHUNK_BYTES", images_at_once * 8 * size * size * channels)
+        psd, maps = class_spectra(images, labels)
+    u = np.fft.fftfreq(size, 1 / size)
+    ring = np.floor(np.hypot(u[:, None], u) + 0.5)
+    power, amplitude = np.zeros((len(images), size // 2)), np.zeros((len(images), size, size))
+    for number, image in enumerate(images / 255.0):
+        for channel in range(channels):
+            plane = np.abs(np.fft.fft2(image[..., channel])) / size
+            amplitude[number] += plane / channels
+            for r in range(1, size // 2 + 1):
+                power[number, r - 1] += (plane[ring == r] ** 2).sum()
+    share = power / power.sum(axis=1, keepdims=True)
+    mean = np.array([amplitude[labels == one].mean(axis=0) for one in range(classes)])
+    for one in range(classes):
+        own = labels == one
+        mine = psd.isel({"class": one})
+        np.testing.assert_allclose(mine.share, share[own].mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(mine.share_se, share[own].std(axis=0, ddof=1) / np.sqrt(each), atol=1e-9)
+        np.testing.assert_allclose(mine.power_density * ring_sizes(size), power[own].mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(maps.amplitude[one], mean[one], rtol=1e-9)
+        gaps = [mean[one] - mean[other] for other in range(classes) if other != one]
+        sure = np.all([abs(gap) > 1e-12 for gap in gaps], axis=0)
+        expected = sum((np.sign(gap) for gap in gaps), np.zeros((size, size)))
+        assert np.where(sure, maps.adcs[one] == expected, True).all()
+    assert psd.slope_missing == np.isnan(psd.slope).sum()
+
+
+def test_a_slope_that_an_empty_ring_forbids_is_missing_and_counted():
+    images = np.zeros((6, 8, 8, 1), np.uint8)
+    images[:, :, ::4], images[:, :, 1::4] = 200, 100  # rings 2 and 4 alone
+    images[3:] = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1))
+    psd, _ = class_spectra(images, np.repeat([0, 1], 3))
+    assert np.isnan(psd.slope).values.tolist() == [True, False] and psd.slope_missing == 1
+    assert psd.slope.attrs["missing_in"] == psd.slope_r2.attrs["missing_in"] == "slope_missing"
+    psd = psd.drop_vars(["slope", "slope_r2"])
+    assert all(np.isfinite(values).all() for values in psd.data_vars.values())
+
+
+def test_the_only_class_stands_out_nowhere():
+    _, maps = class_spectra(NOISE, 0 * LABELS)
+    assert (maps.adcs == 0).all() and (maps.legacy == -1).all()  # the released program counts j = c
+
+
+@pytest.mark.parametrize("size", [15, 16])
+def test_turning_images_turns_adcs_and_leaves_the_radial_power(size):
+    images = RNG.integers(0, 256, (20, size, size, 2), dtype=np.uint8)
+    straight, turned = (
+        class_spectra(given_images, np.arange(20) % 2)
+        for given_images in (images, np.rot90(images, axes=(1, 2)).copy())
+    )
+    xr.testing.assert_allclose(straight[0], turned[0], rtol=1e-9)
+    order = -np.arange(size) % size
+    expected = straight[1].adcs.values.transpose(0, 2, 1)[:, order]
+    assert (turned[1].adcs.values == expected).mean() > 0.99  # rounding may tell (u, v) from (−u, −v)
 
 
 def test_only_the_images_asked_for_count():

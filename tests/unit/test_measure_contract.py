@@ -4,20 +4,35 @@ There are two kinds, told apart by their options: measures of a model's response
 of its weights alone (`OfWeights` only), to which no image matters.
 """
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import reduce
+from inspect import signature
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
+import spectral_priority as sp
 from spectral_priority.config.measures import MEASURES, Measured, OfWeights
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import SOURCE, code_fingerprint
 from spectral_priority.measures.probe import Probe
-from spectral_priority.measures.registry import load_measure, measure_module, measure_names, measure_options
+from spectral_priority.measures.reference import function_of
+from spectral_priority.measures.registry import (
+    load_measure,
+    load_over_training,
+    measure_module,
+    measure_names,
+    measure_options,
+)
+from spectral_priority.measures.sweep import join
 from spectral_priority.store.netcdf import read_dataset, write_dataset
 
 RTOL = 2e-6
@@ -90,15 +105,222 @@ def test_it_says_the_size_of_its_images_and_how_many_made_the_batch_norm_statist
     assert taken(name, batch_norm_images=0).attrs["batch_norm_images"] == 0
 
 
+def assert_counted(found: xr.Dataset) -> None:
+    """No number is infinite, and none is NaN without a count beside it.
+
+    A number that may be missing names, in the attribute `missing_in`, the variable that counts how many are; or, in
+    `n_in`, those that say of how many images or paths it is. It is then missing only where that is below `n_least`: 1,
+    and 2 for a standard error.
+    """
+    for name, values in found.variables.items():
+        if values.dtype.kind not in "fi":
+            continue
+        assert not np.isinf(values).any(), name
+        missing = np.isnan(found[name])
+        if counted := values.attrs.get("missing_in"):
+            assert int(missing.sum()) == int(found[counted].sum()), name
+        elif missing.any():
+            assert "n_in" in values.attrs, f"{name} is NaN, and nothing says why"
+            of = reduce(np.minimum, (found[part] for part in values.attrs["n_in"].split()))
+            of = of.min([dimension for dimension in of.dims if dimension not in values.dims])
+            least = values.attrs.get("n_least", 2 if name.endswith("_se") else 1)
+            assert not (missing & (of >= least)).any(), f"{name} is NaN, of {of.values}"
+
+
 @every_measure
 def test_every_number_is_finite_or_missing_and_counted(name):
-    """A number that may be missing names, in the attribute `missing_in`, the variable that counts how many are."""
     found = taken(name)
-    for variable, values in found.variables.items():
-        if values.dtype.kind in "fi":
-            counted = values.attrs.get("missing_in")
-            assert (~np.isfinite(values)).sum() == (found[counted] if counted else 0), variable
-            assert not np.isinf(values).any(), variable
+    assert_counted(found)
+    nan = [
+        key for key, values in found.data_vars.items() if values.dtype.kind == "f" and values.isnull().any()
+    ]
+    assert all("missing_in" in found[key].attrs for key in nan), "of so many images nothing else is missing"
+
+
+@every_measure
+def test_whatever_says_how_many_exists_and_counts(name):
+    found = taken(name)
+    for values in found.data_vars.values():
+        for of in [values.attrs.get("missing_in"), *values.attrs.get("n_in", "").split()]:
+            if of:
+                assert found[of].dtype.kind in "iu" and not np.isnan(found[of]).any()
+
+
+class Scaled(nn.Module):
+    """A model whose logits are multiplied: by 0 it is dead, by much it is saturated."""
+
+    def __init__(self, by: float, kind: torch.dtype = torch.float32):
+        super().__init__()
+        self.inner, self.by = model().to(kind), by
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.inner(pixels) * self.by
+
+
+class Brightness(nn.Module):
+    """A model that looks at the mean of each channel: of its gradients DC alone is more than rounding."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.linspace(-3, 2.7, 12).reshape(4, 3))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.layer(pixels.mean(dim=(2, 3)))
+
+
+def with_images(of: Probe, images: np.ndarray) -> Probe:
+    return replace(of, images=images)
+
+
+def constants(of: Probe) -> np.ndarray:
+    """As many images of one colour each, some of them equal."""
+    colour = (np.arange(len(of.images)) * 37 % 11 * 20).astype(np.uint8)
+    return np.broadcast_to(colour[:, None, None, None], of.images.shape).copy()
+
+
+def some_constant(of: Probe) -> np.ndarray:
+    images = of.images.copy()
+    images[:10] = 77
+    return images
+
+
+DEGENERATE = {
+    "a dead model": (lambda: Scaled(0.0), lambda of: of),
+    "a model that looks at brightness alone": (Brightness, lambda of: of),
+    "a model saturated a thousandfold": (lambda: Scaled(1e3), lambda of: of),
+    "a model saturated ten thousandfold": (lambda: Scaled(1e4), lambda of: of),
+    "images of one colour": (model, lambda of: with_images(of, constants(of))),
+    "ten images of one colour": (model, lambda of: with_images(of, some_constant(of))),
+    "black images": (model, lambda of: with_images(of, 0 * of.images)),
+    "one class": (model, lambda of: replace(of, labels=0 * of.labels)),
+    "one image": (model, lambda of: probe(1)),
+    "one image a class": (model, lambda of: replace(probe(4), labels=np.arange(4))),
+}
+"""What makes a model, and a probe from the usual one."""
+REFUSED = {
+    (
+        "paths",
+        "black images",
+    ): "images: found 45, none of which differ. Allowed: two images that differ, or more",
+    ("paths", "one image"): "images: found 1, none of which differ. Allowed: two images that differ, or more",
+    (
+        "fprinciple",
+        "black images",
+    ): "images: found 45, all the same. Allowed: two images that differ, or more",
+    ("fprinciple", "one class"): "labels: found 0 only. Allowed: two classes or more",
+    ("fprinciple", "one image"): "labels: found 1 only. Allowed: two classes or more",
+}
+"""Data that a question can't be asked of. What a model does is never refused: it would stop a sweep."""
+COUNTS = {
+    ("gradient", "a dead model"): {"n": 0, "n_zero": 45, "n_eff": 0},
+    ("gradient", "a model that looks at brightness alone"): {"n": 0, "n_zero": 45, "n_eff": 0},
+    ("gradient", "a model saturated ten thousandfold"): {"n": 45, "n_zero": 0},
+    ("gradient", "images of one colour"): {"n": 45, "n_zero": 0},
+    ("band-accuracy", "a dead model"): {"n": 45, "low_drop": 0, "mid_drop": 0, "high_drop": 0},
+    ("band-accuracy", "images of one colour"): {"n_constant": 45, "high_drop": 0},
+    ("band-accuracy", "ten images of one colour"): {"n_constant": 10},
+    ("critical-band", "a dead model"): {"n": 45, "threshold_missing": 4, "channel_missing": 1},
+    ("critical-band", "one class"): {"chance": 1, "threshold_missing": 4},
+    ("fourier-heatmap", "one class"): {"n": 45},
+    ("paths", "a dead model"): {"softmax_within_n": 0, "softmax_within_n_flat": 20, "logit_between_n": 0},
+    ("paths", "one class"): {"softmax_within_n": 20, "softmax_between_n": 0},
+    ("paths", "images of one colour"): {"n": 38, "n_identical": 2},
+    ("fprinciple", "a dead model"): {"n": 45, "mean_error_missing": 0},
+    ("dfm", "a dead model"): {"n": 45, "n_unchanged": 45, "n_unranked": 4},
+    ("dfm", "images of one colour"): {"n_constant": 45, "n_unchanged": 45, "n_unranked": 4},
+    ("dfm", "ten images of one colour"): {"n_constant": 10, "n_unchanged": 10, "n_unranked": 0},
+    ("shortcuts", "images of one colour"): {"n_constant": 45},
+    ("shortcuts", "ten images of one colour"): {"n_constant": 10},
+    ("gradient-svd", "a dead model"): {"n": 45, "n_without": 8},
+    ("gradient-svd", "one class"): {"n": 45, "equal_n": 0},
+}
+"""What must be counted, by measure and case."""
+
+
+@every_measure_of_images
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.filterwarnings("error")  # NumPy's: a mean of nothing, a division by zero
+def test_degenerate_models_and_images_have_defined_values_and_counts(name, case):
+    made, change = DEGENERATE[case]
+    if text := REFUSED.get((name, case)):
+        with pytest.raises(InputError, match=re.escape(text)):
+            load_measure(name)(made(), change(probe()), options_of(name))
+        return
+    found = load_measure(name)(made(), change(probe()), options_of(name))
+    assert_counted(found)
+    assert set(found.variables) == set(taken(name).variables)
+    for count, expected in COUNTS.get((name, case), {}).items():
+        assert found[count] == expected, count
+
+
+@every_measure
+def test_a_model_that_collapses_in_training_is_swept_and_counted(name):
+    collapsed = model()
+    collapsed[-1].weight.data.zero_()
+    parts = [load_measure(name)(made, probe(), options_of(name)) for made in (model(), collapsed, model())]
+    swept = join(parts, [0, 10, 20], steps_per_epoch=10)
+    conclude = load_over_training(name)
+    assert_counted(swept if conclude is None else conclude(swept))
+
+
+@every_measure_of_images
+@pytest.mark.parametrize("by", [1e3, 1e4])
+def test_a_saturated_model_has_the_numbers_that_float64_has(name, by):
+    """Every number to a thousandth of the largest of its kind, though softmax is 0 or 1 in float32."""
+    single, double = (
+        load_measure(name)(Scaled(by, kind), probe(), options_of(name))
+        for kind in (torch.float32, torch.float64)
+    )
+    compared = [key for key in double if double[key].dtype.kind == "f" and not key.endswith("_residual")]
+    assert len(compared) > 5
+    for key in compared:
+        largest = float(abs(double[key]).fillna(0).max())
+        np.testing.assert_allclose(single[key], double[key], rtol=0, atol=1e-3 * largest + 1e-8, err_msg=key)
+
+
+@every_measure_of_images
+@settings(max_examples=8, deadline=None)
+@given(
+    size=st.integers(4, 9),
+    channels=st.integers(1, 4),
+    count=st.integers(1, 5),
+    batch_size=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_any_shape_is_measured_and_counted_whatever_the_batch(name, size, channels, count, batch_size, seed):
+    """Odd and even sizes, one to four channels, tiny sets and batches; few images is all that is ever refused."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, size, size, channels), dtype=np.uint8)
+    labels = rng.integers(0, 3, count)
+    of = Probe(images, labels, np.arange(count), ["ant", "bee", "cat"], images[:0])
+    torch.manual_seed(seed)
+    layers = [nn.Conv2d(channels, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * size * size, 3)]
+    measured = nn.Sequential(*layers).double()
+    try:
+        found = load_measure(name)(measured, of, options_of(name, batch_size=batch_size))
+    except InputError as refusal:
+        few = {"paths": count < 2, "fprinciple": len(set(labels.tolist())) < 2}
+        assert few.get(name) and ("differ" in str(refusal) or "two classes" in str(refusal))
+        return
+    assert_counted(found)
+    same(found, load_measure(name)(measured, of, options_of(name, batch_size=100)))
+
+
+@every_measure
+def test_one_call_from_python_measures_what_the_pipeline_does(name):
+    of, function = probe(), getattr(sp, function_of(name))
+    named = {"image_ids": of.image_ids, "class_names": of.class_names, "group_names": of.class_names}
+    given = [model(), of.images, of.labels] if name in OF_IMAGES else [model()]
+    found = function(
+        *given,
+        options_of(name),
+        **{key: named[key] for key in signature(function).parameters if key in named},
+    )
+    expected = taken(name, **({"batch_norm_images": 0} if name in OF_IMAGES else {}))
+    expected.attrs.pop("label", None)  # the column of the data set that names a tier's groups
+    xr.testing.assert_identical(found, expected)
 
 
 @every_measure
@@ -157,12 +379,22 @@ def test_what_is_written_reads_back_equal(name, tmp_path):
 
 
 @every_measure
-def test_the_model_and_its_mode_are_left_alone(name):
+@pytest.mark.parametrize("copied", [True, False])
+def test_the_model_and_its_mode_are_left_alone(name, copied):
+    """Whether a copy with fresh batch-norm statistics is measured, or the model itself."""
     measured = model().train()
+    measured[0].bias.requires_grad_(False)
     before = {key: value.clone() for key, value in measured.state_dict().items()}
-    load_measure(name)(measured, probe(), options_of(name))
-    assert measured.training and all(parameter.grad is None for parameter in measured.parameters())
+    random, threads = torch.get_rng_state(), torch.get_num_threads()
+    options = {} if copied or name in OF_WEIGHTS else {"batch_norm_images": 0}
+    load_measure(name)(measured, probe(), options_of(name, **options))
+    assert all(module.training for module in measured.modules())
+    assert all(parameter.grad is None for parameter in measured.parameters())
+    assert [p.requires_grad for p in measured.parameters()] == [True, False, True, True, True, True]
     assert all(torch.equal(before[key], value) for key, value in measured.state_dict().items())
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    assert not any(getattr(module, kind) for module in measured.modules() for kind in hooks)
+    assert torch.equal(torch.get_rng_state(), random) and torch.get_num_threads() == threads
 
 
 @every_measure_of_images
@@ -171,10 +403,35 @@ def test_images_that_are_not_square_are_refused_by_their_shape(name):
         taken(name, probe(shape=(16, 12)), batch_norm_images=0)
 
 
-@every_measure
-def test_a_probe_whose_parts_do_not_fit_is_refused(name):
+SHADES = np.linspace(0, 1, 3)[:, None, None, None] * np.ones((3, 3, 16, 16))
+"""A black, a grey and a white image."""
+
+
+def test_a_probe_whose_parts_do_not_fit_is_refused():
     with pytest.raises(InputError, match="found 3 images, 2 labels and 3 image ids"):
-        taken(name, Probe(np.zeros((3, 8, 8, 3), np.uint8), np.zeros(2), np.arange(3), ["a"], np.zeros(0)))
+        Probe(np.zeros((3, 8, 8, 3), np.uint8), np.zeros(2), np.arange(3), ["a"], np.zeros(0))
+
+
+@every_measure_of_images
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"labels": np.arange(2)}, r"labels: found shape \(2,\)"),
+        ({"labels": np.arange(3) / 2}, "labels: found float64"),
+        ({"labels": np.array([0, 1, 4])}, "labels: found 4"),
+        ({"labels": np.array([0, 1, -1])}, "labels: found -1"),
+        ({"images": np.zeros((3, 3, 16, 12))}, "16×12 pixels.*square"),
+        ({"images": np.zeros((3, 16, 16))}, r"images: found shape \(3, 16, 16\)"),
+        ({"images": np.where(np.arange(768).reshape(3, 16, 16) == 7, np.nan, SHADES)}, "images: found NaN"),
+        ({"images": 2 * SHADES}, r"images: found values from .* to 2\. Allowed: pixels in \[0, 1\]"),
+        ({"image_ids": np.arange(2)}, "image_ids: found"),
+    ],
+)
+def test_what_python_gives_is_refused_by_name(name, change, text):
+    random = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    usual = {"images": random, "labels": np.arange(3)}
+    with pytest.raises(InputError, match=text):
+        getattr(sp, function_of(name))(model(), **usual | change, **QUICK.get(name, {}))
 
 
 @pytest.mark.gpu

@@ -1,7 +1,7 @@
 # From tables to figures and the report page.
 # Requires: the tables of statistics.smk.
 # Makes: results/<study>/figures/<figure>.{svg,png,csv}, results/<study>/report.html; when asked for, a picture of any
-# result file: …/pictures/<instance>.{svg,png,csv} of a run, results/data/<dataset>-<size>px/pictures/….
+# result file: the same path with pictures/ for spectra/ or complexity/, and .svg, .png or .csv for .h5.
 
 
 rule figure:
@@ -144,6 +144,34 @@ rule data_picture:
         code=CODE["picture"],
     message:
         "picture of {wildcards.spectrum}, {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/picture.py" --result {input.result:q} --kind data:{wildcards.spectrum} --of {params.of:q}'
+        " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"
+
+
+rule task_picture:
+    """Draw a spectrum of a task's class means; made when it is asked for."""
+    input:
+        result=f"{RESULTS}/complexity/{{tier}}/{{spectrum}}.h5",
+    output:
+        svg=TASK_PICTURE.replace("{format}", "svg"),
+        png=TASK_PICTURE.replace("{format}", "png"),
+        csv=TASK_PICTURE.replace("{format}", "csv"),
+    log:
+        f"{LOGS}/pictures/{{tier}}/{{spectrum}}.log",
+    benchmark:
+        f"{BENCHMARKS}/pictures/{{tier}}/{{spectrum}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        of="{tier}",
+        code=CODE["picture"],
+    message:
+        "picture of {wildcards.spectrum}, {wildcards.tier}"
     shell:
         'python "$PROGRAMS/picture.py" --result {input.result:q} --kind data:{wildcards.spectrum} --of {params.of:q}'
         " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"

@@ -17,9 +17,11 @@ DATA_SPECTRUM = "results/data/{pack}/spectra/{label}/{spectrum}.h5"
 RESOLVED = f"{RESULTS}/config.yaml"
 MANIFEST, INDICES = f"{RESULTS}/tiers/{{tier}}.json", f"{RESULTS}/tiers/{{tier}}.npz"
 COMPLEXITY = f"{RESULTS}/complexity/{{tier}}.csv"
+CLASS_MEAN_PSD, PINSON = (f"{RESULTS}/complexity/{{tier}}/{name}.h5" for name in ("class-mean-psd", "pinson"))
 RUN = f"{RESULTS}/runs/{{tier}}/{{recipe}}/seed{{seed}}"
 SPECTRA = f"{RUN}/spectra/{{instance}}.h5"
 PICTURE = f"{RUN}/pictures/{{instance}}.{{format}}"
+TASK_PICTURE = f"{RESULTS}/pictures/{{tier}}/{{spectrum}}.{{format}}"
 DATA_PICTURE = "results/data/{pack}/pictures/{label}/{spectrum}.{format}"
 FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
 
@@ -167,4 +169,4 @@ wildcard_constraints:
     instance="|".join(map(re.escape, STUDY.measures)),
     seed="[0-9]+",
     figure="|".join(map(re.escape, FIGURE_NAMES)),
-    spectrum="psd|adcs|artefact",
+    spectrum="psd|adcs|artefact|class-mean-psd|pinson",

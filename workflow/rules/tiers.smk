@@ -1,6 +1,7 @@
 # From packed images to tasks that can be compared.
 # Requires: images.h5, and the class similarity that a family is chosen by.
-# Makes: results/<study>/tiers/<tier>.{json,npz}, results/<study>/complexity/<tier>.csv.
+# Makes: results/<study>/tiers/<tier>.{json,npz}, results/<study>/complexity/<tier>.csv and
+# results/<study>/complexity/<tier>/{class-mean-psd,pinson}.h5.
 
 
 rule tier:
@@ -50,6 +51,8 @@ rule complexity:
         indices=INDICES,
     output:
         table=COMPLEXITY,
+        class_mean_psd=CLASS_MEAN_PSD,
+        pinson=PINSON,
     log:
         f"{LOGS}/complexity/{{tier}}.log",
     benchmark:
@@ -69,4 +72,5 @@ rule complexity:
         'python "$PROGRAMS/complexity.py" --images {input.images:q} --reference {input.reference:q}'
         " --hierarchy-similarity {input.hierarchy:q} --spectral-similarity {input.spectral:q}"
         " --manifest {input.manifest:q} --indices {input.indices:q} --options {params.options:q}"
-        " --threads {threads} --output {output.table:q} --log {log:q} --expect-code {params.code}"
+        " --threads {threads} --output {output.table:q} --class-mean-psd {output.class_mean_psd:q}"
+        " --pinson {output.pinson:q} --log {log:q} --expect-code {params.code}"

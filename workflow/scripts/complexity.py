@@ -1,6 +1,7 @@
 """Measure how complex one tier is, without any trained model (METHODS 7).
 
-Memory: 8 bytes per training image for each reference component and each ring.
+Memory: 8 bytes per training image for each reference component and each ring; 20 sums of pixels per class, or fewer,
+down to two, where these would need more than 2 GiB.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from pydantic import ValidationError
 
 from spectral_priority import complexity
 from spectral_priority.config.statistics import Complexity
+from spectral_priority.data.class_mean_psd import class_mean_psd_of
+from spectral_priority.data.class_means import ClassSums
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
+from spectral_priority.data.pinson import pinson_of
 from spectral_priority.data.reference import load_reference, project
 from spectral_priority.data.spectra import radial_shares
 from spectral_priority.errors import InputError
@@ -23,13 +27,15 @@ from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.similarity import read_similarity
 from spectral_priority.similarity.points import blocks, shares
+from spectral_priority.store.netcdf import write_dataset
+from spectral_priority.store.provenance import provenance
 from spectral_priority.store.tables import write_csv
 from spectral_priority.tiers.refusals import check_data
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Work out every measure and write the table."""
-    expect_code("complexity", arguments.expect_code)
+    code = expect_code("complexity", arguments.expect_code)
     try:
         options = Complexity.model_validate_json(arguments.options)
     except ValidationError as error:
@@ -41,12 +47,16 @@ def main(arguments: argparse.Namespace) -> None:
     index, label = tier.index["train"], tier.label["train"]
 
     features, share = [], []
+    sums = ClassSums(label, index, images.shape[1:])
     for part in blocks(images, index):  # every image is read once
         pixels = images.read(index[part])
+        sums.add(part, pixels)
         features.append(project(pixels, reference))
         share.append(shares(radial_shares(pixels)))
     features, share = np.concatenate(features), np.concatenate(share)
     sample = np.random.default_rng(options.seed).permutation(len(index))[: options.images]
+
+    spectra = {"class_mean_psd": class_mean_psd_of(sums), "pinson": pinson_of(sums)}
 
     names = images.classes[tier.facts["label"]]
     number = {name: position for position, name in enumerate(names)}
@@ -60,12 +70,21 @@ def main(arguments: argparse.Namespace) -> None:
         "psd_slope": complexity.psd_slope(share, images.size),
         "psd_centroid": complexity.psd_centroid(share),
     }
+    for measure, spectrum in spectra.items():
+        estimates[f"{measure}_centroid"] = complexity.spectrum_centroid(spectrum)
     for kind, file in (
         ("hierarchy", arguments.hierarchy_similarity),
         ("spectral", arguments.spectral_similarity),
     ):
         measure = f"{kind}_similarity"
         estimates[measure] = complexity.class_similarity(measure, read_similarity(file, names), groups)
+    facts = {name: tier.facts[name] for name in ("tier", "dataset", "label")}
+    origin = provenance(
+        code=code, data_sha256=images.content_sha256, manifest_sha256=tier.facts["manifest_sha256"]
+    )
+    for measure, spectrum in spectra.items():
+        path = getattr(arguments, measure)
+        write_dataset(path, spectrum.assign_attrs(facts), f"data:{measure.replace('_', '-')}", origin)
     write_csv(arguments.output, complexity.table(tier, estimates))
     logging.info("complexity of %s written to %s", tier.facts["tier"], arguments.output)
 
@@ -86,6 +105,8 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--options", default="{}", metavar="JSON", help="complexity section of the study")
     made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--output", type=Path, required=True, help="CSV to write")
+    made.add_argument("--class-mean-psd", type=Path, required=True, help="class-mean-psd.h5 to write")
+    made.add_argument("--pinson", type=Path, required=True, help="pinson.h5 to write")
     return made.parse_args()
 
 

@@ -28,6 +28,7 @@ Pitfalls
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -43,6 +44,7 @@ from ..fourier import (
     rings,
 )
 from .adcs import adcs, adcs_legacy, legacy_amplitude
+from .arrays import as_arrays
 from .images import PackedImages
 
 CHUNK_BYTES = 32 << 20
@@ -78,9 +80,9 @@ def radial_shares(pixels: np.ndarray) -> np.ndarray:
 
 
 def class_spectra(
-    pixels: np.ndarray | PackedImages,
-    labels: np.ndarray,
-    names: Sequence[str],
+    images: Any,
+    labels: Any,
+    names: Sequence[str] | None = None,
     index: np.ndarray | None = None,
     progress: Callable[[int], object] = lambda images: None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
@@ -88,12 +90,12 @@ def class_spectra(
 
     Parameters
     ----------
-    pixels : PackedImages, or ndarray (sample, y, x, channel) uint8
-        Square images, taken as numbers in [0, 1]. They are gone through twice.
-    labels : ndarray (sample,)
+    images : PackedImages, array or Tensor
+        uint8 (sample, N, N, channel), or floating-point (sample, channel, N, N) in [0, 1]. They are gone through twice.
+    labels : array or Tensor (sample,) of whole numbers
         Class number of every image.
-    names : sequence of str
-        Class names in the order of their numbers.
+    names : sequence of str, optional
+        Class names in the order of their numbers; by default the numbers.
     index : ndarray, optional
         The images to take (the training split); all by default.
     progress : callable
@@ -114,10 +116,28 @@ def class_spectra(
     Raises
     ------
     InputError
-        Where no class has two images that are not constant.
+        For images that are not square, pixels that are NaN or outside [0, 1], parts that do not fit each other, and
+        where no class has two images that are not constant.
+
+    Examples
+    --------
+    >>> wave = 128 + 100 * np.cos(2 * np.pi * 3 * np.arange(16) / 16)
+    >>> images = np.broadcast_to(wave.astype(np.uint8)[:, None], (4, 16, 16, 1)).copy()
+    >>> images[:2] = images[:2].transpose(0, 2, 1, 3)
+    >>> psd, adcs = class_spectra(images, [0, 0, 1, 1])
+    >>> psd.share.idxmax("ring").values.astype(int).tolist(), int(adcs.adcs.sel({"class": "0", "u": 3, "v": 0}))
+    ([3, 3], 1)
     """
+    if isinstance(images, PackedImages):
+        pixels, full = images, 255.0
+    else:
+        pixels, full, labels = as_arrays(images, labels)
     index = np.arange(len(pixels)) if index is None else index
-    mean, std = _channel_moments(pixels, index, progress)
+    highest = int(labels[index].max())
+    names = [str(number) for number in range(highest + 1)] if names is None else names
+    if highest >= len(names):
+        raise InputError("names", f"found {len(names)}, but a label is {highest}")
+    mean, std = _channel_moments(pixels, full, index, progress)
     size, channels, count = pixels.shape[1], pixels.shape[3], len(names)
     kept, half = len(rings(size)), (size, size // 2 + 1)
     ring = {name: np.zeros((count, kept)) for name in ("power", "power2", "share", "share2")}
@@ -128,7 +148,7 @@ def class_spectra(
     for start in range(0, len(index), step):
         chosen = index[start : start + step]
         chunk = pixels[chosen]
-        power = half_plane_power(_planes(chunk))
+        power = half_plane_power(_planes(chunk, full))
         amplitudes = np.sqrt(power)
         normalised = legacy_amplitude(amplitudes, mean, std)
         sums = _ring_sums(power, chunk)
@@ -160,8 +180,8 @@ def class_spectra(
     return psd.assign_attrs(left_out=", ".join(few)), maps.assign_attrs(left_out=", ".join(few))
 
 
-def _planes(pixels: np.ndarray) -> np.ndarray:
-    return np.moveaxis(pixels, -1, 1) / 255.0
+def _planes(pixels: np.ndarray, full: float = 255.0) -> np.ndarray:
+    return np.moveaxis(pixels, -1, 1) / full
 
 
 def _chunk_length(pixels: np.ndarray | PackedImages) -> int:
@@ -176,13 +196,13 @@ def _ring_sums(power: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def _channel_moments(
-    pixels: np.ndarray | PackedImages, index: np.ndarray, progress: Callable[[int], object]
+    pixels: np.ndarray | PackedImages, full: float, index: np.ndarray, progress: Callable[[int], object]
 ) -> tuple[np.ndarray, np.ndarray]:
     first = np.zeros(pixels.shape[3])
     second = np.zeros_like(first)
     step = _chunk_length(pixels)
     for start in range(0, len(index), step):
-        values = pixels[index[start : start + step]] / 255.0
+        values = pixels[index[start : start + step]] / full
         first += values.sum(axis=(0, 1, 2))
         second += (values**2).sum(axis=(0, 1, 2))
         progress(len(values))
@@ -201,7 +221,7 @@ def _psd(
     density = share / frequencies
     density /= density.sum(axis=1, keepdims=True)
     centre = centroid(share)
-    slopes = [log_log_slope(row) for row in density]
+    slopes = np.array([log_log_slope(row) for row in density])
     on, per_class = ("class", "ring"), ("class",)
     return xr.Dataset(
         {
@@ -224,8 +244,17 @@ def _psd(
                 _standard_error(centre, centre2, used),
                 _named("cycles/image", "its standard error"),
             ),
-            "slope": (per_class, [s for s, _ in slopes], _named("1", "slope of log density on log ring")),
-            "slope_r2": (per_class, [r for _, r in slopes], _named("1", "R² of that fit")),
+            "slope": (
+                per_class,
+                slopes[:, 0],
+                _named("1", "slope of log density on log ring", "slope_missing"),
+            ),
+            "slope_r2": (per_class, slopes[:, 1], _named("1", "R² of that fit", "slope_missing")),
+            "slope_missing": (
+                (),
+                int(np.isnan(slopes[:, 0]).sum()),
+                _named("1", "classes without a slope, for a ring has no power in any image"),
+            ),
             "images": (per_class, used, _named("1", "training images used")),
             "constant_images": (
                 per_class,
@@ -281,5 +310,6 @@ def _standard_error(mean: np.ndarray, squares: np.ndarray, n: np.ndarray) -> np.
     return np.sqrt(np.maximum(squares / n - mean**2, 0) / (n - 1))
 
 
-def _named(units: str, long_name: str) -> dict[str, str]:
-    return {"units": units, "long_name": long_name}
+def _named(units: str, long_name: str, missing_in: str = "") -> dict[str, str]:
+    """Attributes of a variable; `missing_in` names the one that counts its NaN, if it may have any."""
+    return {"units": units, "long_name": long_name} | ({"missing_in": missing_in} if missing_in else {})

@@ -55,7 +55,7 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 def profile_table(tables: Tables) -> pd.DataFrame:
     """Return the profiles behind the figure: seeds averaged within draws, draws averaged within levels."""
     study, runs = tables.study, tables.profiles
-    last = runs[runs["step"] == runs.groupby(["tier", "seed"])["step"].transform("max")]
+    last = runs[runs["step"] == runs.groupby("tier")["step"].transform("max")]
     untrained = runs[runs["step"] == 0]
     by_family: dict[str, list[tuple[str, int]]] = {}
     for tier in study.list_tiers():

@@ -287,7 +287,7 @@ def _dataset(
 
     def store(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
         data[name] = (dims, values, {"units": units, "long_name": long_name})
-        told = {"units": units, "long_name": f"standard error of {name} over images"}
+        told = {"units": units, "long_name": f"standard error of {name} over images", "n_in": "n"}
         data[f"{name}_se"] = (dims, errors, told)
 
     def store_mean(name: str, of_image: np.ndarray, long_name: str, units: str = "1") -> None:

@@ -366,6 +366,8 @@ def _dataset(
                     },
                 )
                 attributes["missing_in"] = number
+            elif key != name:
+                attributes["n_in"] = "n"
             data[key] = (dims, values, attributes)
 
     right_of_image = noisy.astype(np.float64)

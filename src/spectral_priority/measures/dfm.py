@@ -298,8 +298,10 @@ def _dataset(
 
     def store(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
         data[name] = (dims, values, {"units": units, "long_name": long_name})
+        if name.endswith("split_half_correlation"):
+            data[name][2].update(n_in="class_n", n_least=2)
         if errors is not None:
-            said = {"units": units, "long_name": f"standard error of {name} over images"}
+            said = {"units": units, "long_name": f"standard error of {name} over images", "n_in": "class_n"}
             data[f"{name}_se"] = (dims, errors, said)
 
     for name, long_name, units in (

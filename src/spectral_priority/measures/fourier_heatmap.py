@@ -182,7 +182,7 @@ def _dataset(
 
     def store(name: str, dims: tuple[str, ...], value: Any, error: Any, long_name: str) -> None:
         data[name] = (dims, value, {"units": "1", "long_name": long_name})
-        told = {"units": "1", "long_name": f"standard error of {name} over images"}
+        told = {"units": "1", "long_name": f"standard error of {name} over images", "n_in": "n"}
         data[f"{name}_se"] = (dims, error, told)
 
     share = np.full(len(half_plane.distinct_frequencies(size)), np.nan)

@@ -58,6 +58,15 @@ RELEASED_VARIANCES = np.linspace(2, 100, 20)
 """δ of the released program."""
 NOTHING = 1e-20
 """A part of the labels with no more than so much of their squared norm is rounding."""
+MISSING_IN = {
+    **{f"{name}{end}": f"{name}{end}_missing" for name in ("low_error", "high_error", "projection_error",
+       "legacy_high_error") for end in ("", "_se")},
+    **{f"{name}{end}": f"mean_error{end}_missing" for name in ("mean_low_error", "mean_high_error", "error_gap")
+       for end in ("", "_se")},
+    "label_low_ratio_se": "label_ratio_se_missing",
+    "label_high_ratio_se": "label_ratio_se_missing",
+}  # fmt: skip
+"""Numbers that have none where labels have no part to be in error about, and what counts the missing values."""
 
 
 def frequency_principle(
@@ -264,7 +273,11 @@ def _of_filters(errors: list[dict[str, np.ndarray]]) -> dict[str, Any]:
         there = found[name][:, known]
         found[f"mean_{name}"] = there.mean(axis=1) if known.any() else np.full(len(there), np.nan)
     found["error_gap"] = found["mean_high_error"] - found["mean_low_error"]
-    return _with_errors(found) | {"n_filters": int(known.sum())}
+    values = _with_errors(found) | {"n_filters": int(known.sum())}
+    means = ("mean_low_error_se", "mean_high_error_se", "error_gap_se")
+    if not all(np.isfinite(values[name]) for name in means):  # what one can't know, the others don't say
+        values |= dict.fromkeys(means, np.nan)
+    return values
 
 
 def _of_projection(
@@ -335,11 +348,13 @@ def _dataset(values: dict[str, Any], variances: np.ndarray, size: int, options: 
     }
     data: dict[str, tuple] = {}
     for name, (dims, long_name, units) in known.items():
-        if name in values:
-            data[name] = (dims, values[name], {"units": units, "long_name": long_name})
-        if f"{name}_se" in values:
-            said = {"units": units, "long_name": f"standard error of {name} over images"}
-            data[f"{name}_se"] = (dims, values[f"{name}_se"], said)
+        texts = {name: long_name, f"{name}_se": f"standard error of {name} over images"}
+        for key in filter(values.__contains__, texts):
+            data[key] = (dims, values[key], {"units": units, "long_name": texts[key]})
+            if key in MISSING_IN:
+                missing = data[key][2]["missing_in"] = MISSING_IN[key]
+                told = {"units": "1", "long_name": f"how many values of {key} are NaN"}
+                data.setdefault(missing, ((), int(np.isnan(values[key]).sum()), told))
     squared = {"units": "(pixel value)²", "long_name": "variance δ of the filter"}
     coordinates: dict[str, tuple] = {
         "quantile": (

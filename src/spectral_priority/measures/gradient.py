@@ -27,6 +27,8 @@ Pitfalls
 - Large rings have more frequencies: white noise rises with r in `share` and is flat in `density`.
 - An untrained network has a profile of its own, from its architecture and padding: compare with the checkpoint at
   step 0.
+- Gradients without power in the kept rings (zero, or DC alone, rounding aside) are dropped and counted (`n_zero`).
+  Where all are, as of a model that collapsed to a constant, `n` is 0, `power` is 0, and the rest is NaN.
 - Shares say nothing of size; `power` does. `power_share` may rest on a few images: `n_eff` tells how many.
 """
 
@@ -96,13 +98,14 @@ def gradient_spectrum(
         `frequency` in cycles/pixel); `class_share` on (`class`, `ring`); `map` on the half plane (`u`, `v`); the
         scalars `centroid, centroid_per_pixel, power_centroid, median_frequency, low_share, mid_share, high_share,
         slope, slope_r2, entropy, top_share, dc_share, corner_share`; `<name>_se` is the standard error over images;
-        `n, n_zero, n_eff, parseval_residual`. All with units.
+        `n, n_zero, n_eff, parseval_residual`. All with units. Where no gradient has power in any kept ring, n is 0,
+        `power` is 0 and everything else is NaN; `slope` is NaN where a ring has no power, and counted.
 
     Raises
     ------
     InputError
         For images that are not square, pixels that are NaN or outside [0, 1], labels that no logit belongs to, a
-        model with one logit, gradients that are not finite, and where all gradients are zero.
+        model with one logit, and gradients that are not finite.
 
     Notes
     -----
@@ -135,13 +138,15 @@ def gradient_spectrum(
         for batch, pixels, of_batch in given.batches(measured, options.batch_size):
             gradient, log_factor = input_gradient(measured, pixels, of_batch, options.objective)
             position = torch.from_numpy(np.searchsorted(present, given.labels[batch])).to(pixels.device)
-            spectra.add(gradient, log_factor, torch.from_numpy(groups[batch]).to(pixels.device), position)
+            of_group = torch.from_numpy(groups[batch]).to(pixels.device)
+            used = spectra.add(gradient, log_factor, of_group, position)
             if options.legacy:
-                nonzero = gradient[(gradient != 0).flatten(1).any(dim=1)]
-                legacy.append(LEGACY[options.legacy](nonzero.cpu().numpy()))
+                legacy.append(LEGACY[options.legacy](gradient[used].cpu().numpy()))
     values, errors = spectra.finish()
     if options.legacy:
         of_images = np.concatenate(legacy)
+        if not len(of_images):
+            of_images = np.full((1, of_images.shape[1]), np.nan)
         values["legacy"], values["legacy_sd"] = of_images.mean(axis=0), of_images.std(axis=0)
     names = [given.class_names[number] for number in present]
     return _dataset(values, errors, given.size, options, names)
@@ -184,28 +189,38 @@ def _dataset(
     }
     data: dict[str, tuple] = {}
 
-    def store(name: str, dims: tuple[str, ...], long_name: str, units: str) -> None:
-        data[name] = (dims, values[name], {"units": units, "long_name": long_name})
-        if name in errors:
-            data[f"{name}_se"] = (
-                dims,
-                errors[name],
-                {"units": units, "long_name": f"standard error of {name} over images"},
-            )
+    def store(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "n") -> None:
+        """A number with its error; `n` names how many images it is of. A slope may be missing besides."""
+        texts = {name: long_name, f"{name}_se": f"standard error of {name} over images"}
+        for key, value in ((name, values[name]), (f"{name}_se", errors.get(name))):
+            if value is not None:
+                data[key] = (
+                    dims,
+                    value,
+                    {"units": units, "long_name": texts[key]} | ({"n_in": n} if n else {}),
+                )
+                if name in ("slope", "slope_r2"):
+                    missing = key.replace("slope_r2", "slope") + "_missing"
+                    told = f"1: {missing.removesuffix('_missing')} is NaN, for a ring has no power"
+                    data[missing] = ((), int(np.isnan(value)), {"units": "1", "long_name": told})
+                    data[key][2]["missing_in"] = missing
 
     for name, (long_name, units) in on_rings.items():
         store(name, ("ring",), long_name, units)
     for name, (long_name, units) in scalars.items():
         store(name, (), long_name, units)
     if options.per_class:
-        store("class_share", ("class", "ring"), "share of gradient power by class", "1")
-        store("class_n", ("class",), "images of the class that were used", "images")
+        store("class_share", ("class", "ring"), "share of gradient power by class", "1", n="class_n")
+        store("class_n", ("class",), "images of the class that were used", "images", n="")
     values["map"] = values["map"].astype(np.float32)
     store("map", ("u", "v"), "gradient power by frequency, each image's kept power scaled to 1", "1")
-    store("n", (), "images used", "images")
-    store("n_zero", (), "images dropped because their gradient is exactly zero", "images")
-    store("n_eff", (), "images that the power-weighted share effectively rests on", "images")
-    store("parseval_residual", (), "largest relative difference of an image's power and squared norm", "1")
+    for name, long_name, units in (
+        ("n", "images used", "images"),
+        ("n_zero", "images dropped because their gradient has no power in any kept ring", "images"),
+        ("n_eff", "images that the power-weighted share effectively rests on", "images"),
+        ("parseval_residual", "largest relative difference of an image's power and squared norm", "1"),
+    ):
+        store(name, (), long_name, units, n="")
     if options.legacy:
         store("legacy", ("legacy_ring",), f"profile as the {options.legacy} program computes it", "1")
         store("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1")

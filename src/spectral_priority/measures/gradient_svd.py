@@ -355,6 +355,7 @@ def _dataset(
     def with_error(name: str, dims: tuple[str, ...], values: Any, error: Any, *text: str) -> None:
         store(name, dims, values, *text)
         store(f"{name}_se", dims, error, f"standard error of {name} over images", *text[1:])
+        data[f"{name}_se"][2]["n_in"] = "equal_n" if name == "equal_rank" else "group_n"
 
     spectra = np.stack(found.spectra, axis=1)
     store(

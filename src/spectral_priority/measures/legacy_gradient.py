@@ -47,7 +47,7 @@ def freqbias_spectrum(gradients: np.ndarray) -> np.ndarray:
     """
     size = fourier.check_square(gradients.shape)
     amplitude = np.abs(np.fft.fft2(np.asarray(gradients, dtype=np.float64).sum(axis=1)))
-    profile = amplitude.reshape(len(amplitude), -1) @ _off_centre_mean(size)
+    profile = amplitude.reshape(-1, size**2) @ _off_centre_mean(size)
     low, high = profile.min(axis=1, keepdims=True), profile.max(axis=1, keepdims=True)
     if (low == high).any():
         raise ValueError("a gradient has the same amplitude in all rings: it can't be scaled to [0, 1]")

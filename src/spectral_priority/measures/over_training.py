@@ -55,21 +55,29 @@ def with_half_times(swept: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
         With `half_time` (ring) in steps, `half_time_rank` (ring), 1 = first, the same rank for equal times, both NaN
-        where the ring did not change enough, and `half_time_n`, the number of rings that did.
+        where the ring did not change enough; `half_time_n` and `half_time_missing`, the numbers of rings that did and
+        did not.
     """
     times = half_times(swept["share"].values, swept["share_se"].values, swept["step"].values)
     defined = np.isfinite(times)
     rank = np.full(len(times), np.nan)
     rank[defined] = 1 + np.searchsorted(np.sort(times[defined]), times[defined])
     threshold = f"where the change exceeds {THRESHOLD:g} standard errors"
+    counted = {"missing_in": "half_time_missing"}
     return swept.assign(
         half_time=(
             "ring",
             times,
-            {"units": "steps", "long_name": f"time to half of the ring's total change, {threshold}"},
+            {"units": "steps", "long_name": f"time to half of the ring's total change, {threshold}"}
+            | counted,
         ),
-        half_time_rank=("ring", rank, {"units": "1", "long_name": "order of rings by half_time"}),
+        half_time_rank=("ring", rank, {"units": "1", "long_name": "order of rings by half_time"} | counted),
         half_time_n=((), int(defined.sum()), {"units": "rings", "long_name": "rings with a half_time"}),
+        half_time_missing=(
+            (),
+            int((~defined).sum()),
+            {"units": "rings", "long_name": "rings without a half_time"},
+        ),
     )
 
 
@@ -127,7 +135,11 @@ def with_learning_times(swept: xr.Dataset) -> xr.Dataset:
     meaning = f"first checkpoint midway between chance and final accuracy, {threshold}"
     counted = {"learning_time_n": len(times) - missing, "learning_time_missing": missing}
     return swept.assign(
-        learning_time=("filter", times, {"units": "steps", "long_name": meaning}),
+        learning_time=(
+            "filter",
+            times,
+            {"units": "steps", "long_name": meaning, "missing_in": "learning_time_missing"},
+        ),
         **{
             name: ((), number, {"units": "filters", "long_name": f"filters {said} a learning_time"})
             for (name, number), said in zip(counted.items(), ("with", "without"), strict=True)

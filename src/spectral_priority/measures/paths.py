@@ -206,7 +206,7 @@ def _paths(given: LabelledImages, options: Paths) -> tuple[np.ndarray, np.ndarra
     chosen = image_pairs(given.labels, given.image_ids, options.pairs, options.seed)
     pairs = np.concatenate(chosen)
     lengths = np.array([_distance(given.images[int(one)], given.images[int(two)]) for one, two in pairs])
-    differ = lengths > 0
+    differ = ~(lengths == 0)  # a distance of NaN goes on, to where the pixels are refused
     if not differ.any():
         raise InputError(
             "images", f"found {len(given)}, none of which differ", "two images that differ, or more"
@@ -275,6 +275,7 @@ def _estimates(
     members = members.any(axis=2)[np.unique(given.labels)]
     kinds = (within, ~within)
     store("path_length", [_mean_over(lengths, kind, pairs) for kind in kinds])
+    values["pair_n"] = np.array([kind.sum() for kind in kinds])
     for output, power, flat in zip(OUTPUTS, powers, flats, strict=True):
         total = power.sum(axis=1)
         share = power / np.where(flat, 1.0, total)[:, None]
@@ -286,6 +287,7 @@ def _estimates(
         }
         used = [kind & ~flat for kind in kinds]
         of_class = [[kind & member for member in members] for kind in used]
+        values[f"{output}_n"] = np.array([kind.sum() for kind in used])
         values[f"{output}_class_n"] = np.array([[part.sum() for part in row] for row in of_class])
         store(f"{output}_share", [_mean_over(share, kind, pairs) for kind in used])
         stretched = _per_distance(share, lengths)
@@ -361,34 +363,42 @@ def _dataset(values: dict[str, Any], given: LabelledImages, longest: float, opti
     """Give every number its dimensions, unit and name."""
     data: dict[str, tuple] = {}
 
-    def store(name: str, dims: tuple[str, ...], long_name: str, units: str) -> None:
-        data[name] = (dims, values[name], {"units": units, "long_name": long_name})
+    def store(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "") -> None:
+        """A number with its error; `n` names how many paths it is of."""
+        of = {"n_in": n} if n else {}
+        data[name] = (dims, values[name], {"units": units, "long_name": long_name} | of)
         if f"{name}_se" in values:
             said = {"units": units, "long_name": f"standard error of {name} over paths"}
-            data[f"{name}_se"] = (dims, values[f"{name}_se"], said)
+            data[f"{name}_se"] = (dims, values[f"{name}_se"], said | of)
 
     for output, unit in OUTPUTS.items():
-        store(f"{output}_share", ("pair", "cycle"), f"share of the power of {output} outputs", "1")
+        used = f"{output}_n"
+        both = " ".join(f"{output}_{pair}_n" for pair in PAIRS)
+        store(f"{output}_share", ("pair", "cycle"), f"share of the power of {output} outputs", "1", used)
         store(
             f"{output}_share_per_l2",
             ("pair", "frequency_per_l2"),
             f"share of the power of {output} outputs, on the axis of distance",
             "1",
+            used,
         )
-        store(f"{output}_power", ("pair", "cycle"), f"mean power of {output} outputs", f"{unit}²")
+        store(f"{output}_power", ("pair", "cycle"), f"mean power of {output} outputs", f"{unit}²", "pair_n")
+        store(used, ("pair",), f"paths whose {output} outputs have a share", "paths")
         for name, (long_name, units) in SCALARS.items():
             for pair in PAIRS:
-                store(f"{output}_{pair}_{name}", (), f"{long_name}, {output} outputs, {pair} classes", units)
-            store(f"{output}_{name}_difference", (), f"{long_name}, {output}: between − within", units)
+                text = f"{long_name}, {output} outputs, {pair} classes"
+                store(f"{output}_{pair}_{name}", (), text, units, f"{output}_{pair}_n")
+            store(f"{output}_{name}_difference", (), f"{long_name}, {output}: between − within", units, both)
             if options.per_class:
                 long_name = f"{long_name}, {output} outputs, paths that touch the class"
-                store(f"{output}_class_{name}", ("pair", "class"), long_name, units)
+                store(f"{output}_class_{name}", ("pair", "class"), long_name, units, f"{output}_class_n")
         for pair in PAIRS:
             store(
                 f"{output}_{pair}_power_centroid",
                 (),
                 f"centroid of the mean power, {output} outputs, {pair} classes",
                 "cycles/path",
+                f"{output}_{pair}_n",
             )
             store(f"{output}_{pair}_n", (), f"paths {pair} classes that were used", "paths")
             store(
@@ -400,15 +410,16 @@ def _dataset(values: dict[str, Any], given: LabelledImages, longest: float, opti
         if options.per_class:
             store(f"{output}_class_n", ("pair", "class"), "paths that touch the class, as used", "paths")
     l2 = "pixel value"
-    store("path_length", ("pair",), "L2 distance between the ends of a path", l2)
+    store("path_length", ("pair",), "L2 distance between the ends of a path", l2, "pair_n")
+    store("pair_n", ("pair",), "paths", "paths")
     store("high_from", (), "frequency above which power is high", "cycles/path")
     store("high_from_per_l2", (), "frequency above which power is high", "cycles per unit of L2 distance")
     store("n", (), "paths", "paths")
     store("n_identical", (), "paths dropped because they join identical images", "paths")
     if options.legacy:
         dims = ("pair", "legacy_cycle")
-        store("legacy", dims, f"spectrum as the {options.legacy} program computes it", "1")
-        store("legacy_sd", dims, "its standard deviation over paths", "1")
+        store("legacy", dims, f"spectrum as the {options.legacy} program computes it", "1", "pair_n")
+        store("legacy_sd", dims, "its standard deviation over paths", "1", "pair_n")
 
     cycle = fourier.rings(options.samples)
     per_l2 = {"units": "cycles per unit of L2 distance", "long_name": "response frequency per distance"}

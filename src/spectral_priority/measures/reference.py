@@ -26,7 +26,6 @@ import spectral_priority
 
 from ..config.measures import MEASURES, Measured
 from ..config.reference import PROJECT, table_of
-from ..data.spectra import class_spectra
 from ..store.atomic import write_text
 from .registry import load_over_training, measure_module, measure_names
 from .sweep import join
@@ -36,8 +35,33 @@ PICTURES = PROJECT / "docs/pictures"
 """A picture of each measure; `make pictures` draws them."""
 SECTIONS = ("Question", "Equation", "Source", "Cost", "Pitfalls")
 """Of the docstring of a measure's module, in this order."""
-DATA_MEASURES = {"psd": "data.spectra", "adcs": "data.adcs"}
-"""Measures of the data, and the modules that say what they are."""
+OF_CLASSES = """Of the training images of a data set, for every label column that the study's tiers use. No options.
+
+```bash
+snakemake --cores 1 results/data/<dataset>-<size>px/spectra/<label>/{name}.h5
+```
+
+```python
+psd, adcs = sp.class_spectra(images, labels)
+```
+"""
+OF_TASK = """Of the training images of a tier; its centroid is a row of `complexity.csv`. No options.
+
+```bash
+snakemake --cores 1 results/<study>/complexity/<tier>/{name}.h5
+```
+
+```python
+found = sp.{function}(images, labels)
+```
+"""
+DATA_MEASURES = {
+    "psd": ("data.spectra", "class_spectra", OF_CLASSES),
+    "adcs": ("data.adcs", "class_spectra", OF_CLASSES),
+    "class-mean-psd": ("data.class_mean_psd", "class_mean_psd", OF_TASK),
+    "pinson": ("data.pinson", "pinson", OF_TASK),
+}
+"""Measures of the data: the module that says what it is, its function in `spectral_priority`, how it is called."""
 ERRORS = ("_se", "_lower", "_upper")
 """Endings of numbers that stand beside another one."""
 IMAGES, SIZE, CLASSES = 24, 16, 4
@@ -66,7 +90,9 @@ they are; a study recomputes them from `batch_norm_images` training images, as
 
 **Results.** Coordinates are in italics; – is a single number. `…_se` behind `share` means that there is a `share_se`:
 its standard error, on the same dimensions and in the same unit; `…_lower` and `…_upper` are the ends of a 95 %
-interval.
+interval. Nothing is NaN without a count: a number that may be missing for reasons of its own names what counts the
+missing ones (attribute `missing_in`, in the tables below); others are missing only where they are of no image or path,
+and standard errors where they are of fewer than two (attribute `n_in` names that number).
 
 **Pictures** are of one run of the demo's recipe on its data, trained to tell four shapes from each other
 (`config/studies/every-measure.yaml`; `make pictures` draws them again). Such a picture of any result file can be asked
@@ -110,8 +136,7 @@ class CountingNetwork(nn.Module):
 def page() -> str:
     """Return docs/measures.md."""
     of_models = {name: _of_model(name) for name in measure_names()}
-    of_data = dict(zip(DATA_MEASURES, _of_data(), strict=True))
-    return "\n".join([HEAD, _index(), *of_models.values(), *of_data.values()])
+    return "\n".join([HEAD, _index(), *of_models.values(), *map(_of_data, DATA_MEASURES)])
 
 
 def sections_of(module: str) -> dict[str, str]:
@@ -180,7 +205,8 @@ def _arguments(name: str) -> list[str]:
 
 def _index() -> str:
     rows = ["| measure | question |", "|---|---|"]
-    for name, module in [*((name, measure_module(name)) for name in measure_names()), *DATA_MEASURES.items()]:
+    modules = {name: measure_module(name) for name in measure_names()}
+    for name, module in (modules | {name: of[0] for name, of in DATA_MEASURES.items()}).items():
         rows.append(f"| [{name}](#{name}) | {sections_of(module)['Question']} |")
     return "\n".join(rows) + "\n"
 
@@ -212,26 +238,22 @@ def _of_model(name: str) -> str:
     return "\n".join(parts)
 
 
-def _of_data() -> Iterable[str]:
-    """Give what is said of each measure of the data."""
-    labels, names = np.arange(IMAGES) % CLASSES, [str(number) for number in range(CLASSES)]
-    for (name, module), found in zip(
-        DATA_MEASURES.items(), class_spectra(_images(), labels, names), strict=True
-    ):
-        said = sections_of(module)
-        path = f"results/data/<dataset>-<size>px/spectra/<label>/{name}.h5"
-        parts = [
-            _beginning(name, said),
-            "Of the training images of a data set, for every label column that the study's tiers use. No options.\n",
-            f"```bash\nsnakemake --cores 1 {path}\n```\n",
-            "```python\nfrom spectral_priority.data.spectra import class_spectra\n",
-            "psd, adcs = class_spectra(images, labels, class_names)  # images (n, N, N, channel) uint8\n```\n",
-            _result(found),
-            _paragraph(f"**Cost.** {said['Cost']}"),
-            f"**Pitfalls.**\n\n{said['Pitfalls']}\n",
-            _picture(name),
-        ]
-        yield "\n".join(parts)
+def _of_data(name: str) -> str:
+    """Return what is said of a measure of the data."""
+    module, function, call = DATA_MEASURES[name]
+    found = getattr(spectral_priority, function)(_images(), np.arange(IMAGES) % CLASSES)
+    if isinstance(found, tuple):
+        found = found[[key for key, (_, other, _) in DATA_MEASURES.items() if other == function].index(name)]
+    said = sections_of(module)
+    parts = [
+        _beginning(name, said),
+        call.format(name=name, function=function),
+        _result(found),
+        _paragraph(f"**Cost.** {said['Cost']}"),
+        f"**Pitfalls.**\n\n{said['Pitfalls']}\n",
+        _picture(name),
+    ]
+    return "\n".join(parts)
 
 
 def _beginning(name: str, said: dict[str, str]) -> str:

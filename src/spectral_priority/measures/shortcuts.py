@@ -319,6 +319,8 @@ def _dataset(
 
     def store(name: str, dims: tuple[str, ...], values: Any, long_name: str, units: str = "1") -> None:
         data[name] = (dims, values, {"units": units, "long_name": long_name})
+        if name.endswith("_se"):
+            data[name][2]["n_in"] = "class_n_other" if "fpr" in name else "class_n"
 
     ends = {
         "": "",

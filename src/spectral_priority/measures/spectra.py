@@ -19,6 +19,8 @@ from .profile import estimates, jackknife_error, leave_one_out, standard_error
 
 PIECE = 1 << 20
 """Bytes of gradients that are transformed at a time on the CPU: their spectra then stay in its caches."""
+ROUNDING = 4.0
+"""In units of the precision: a gradient with no larger a part of its norm in the kept rings has only rounding there."""
 
 
 def in_range(gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -107,48 +109,62 @@ class Spectra:
         self.rings = len(fourier.rings(size, corners))
         self._parts: list[dict[str, np.ndarray]] = []
         self._sums: dict[str, torch.Tensor] = {}
+        self._strongest = -np.inf  # log factor that sums of gradients are relative to
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
-    ) -> None:
-        """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,)."""
+    ) -> torch.Tensor:
+        """Add a batch: ∇ (n, channel, N, N); log factors, jackknife groups and positions of classes (n,).
+
+        Returns
+        -------
+        Tensor (n,) bool
+            Which gradients have power in the kept rings: those that are used.
+        """
+        least, given = (ROUNDING * torch.finfo(gradients.dtype).eps) ** 2, gradients
         if self.channels != "keep":
             gradients = getattr(gradients.double(), self.channels)(dim=1, keepdim=True)
         of_image = gradients[0].numel() * gradients.element_size()
         number = max(1, PIECE // of_image) if gradients.device.type == "cpu" else len(gradients)
-        pieces = zip(gradients.split(number), group.split(number), strict=True)
-        ring, squares, scale = (
-            torch.cat(rows) for rows in zip(*(self._add(*of) for of in pieces), strict=True)
+        pieces = zip(*(whole.split(number) for whole in (gradients, group, given)), strict=True)
+        ring, squares, used = (
+            torch.cat(rows) for rows in zip(*(self._add(*of, least) for of in pieces), strict=True)
         )
         if self.of_mean:
-            used = ring[:, 1 : self.rings + 1].sum(dim=1) > 0
-            factor = (log_factor.exp() * used)[:, None]
+            factor = self._relative(log_factor, used)
             for of_piece in range(0, len(gradients), number):
                 piece = slice(of_piece, of_piece + number)
-                whole = gradients[piece].double().flatten(1) * factor[piece]
-                self._add_to("gradient", whole, group[piece], GROUPS)
+                scaled = gradients[piece].double().flatten(1) * factor[piece, None]
+                self._add_to("gradient", scaled, group[piece], GROUPS)
                 if self.classes:
-                    self._add_to("class gradient", whole, labels[piece], self.classes)
-        undo = scale.double() ** -2
+                    self._add_to("class gradient", scaled, labels[piece], self.classes)
         rows = {
-            "dc": ring[:, 0] * undo,
-            "ring": ring[:, 1:] * undo[:, None],
-            "squares": squares * undo,
+            "dc": ring[:, 0],
+            "ring": ring[:, 1:],
+            "squares": squares,
+            "used": used,
             "log_factor": log_factor,
             "group": group,
             "label": labels,
         }
         self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+        return used
 
-    def _add(self, gradients: torch.Tensor, group: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Add shares to the plane; return ring sums with DC, squared norms, and the scale that both have squared."""
-        gradients, scale, squares = in_range(gradients)
-        power = half_plane_power(gradients)
+    def _add(
+        self, gradients: torch.Tensor, group: torch.Tensor, given: torch.Tensor, least: float
+    ) -> tuple[torch.Tensor, ...]:
+        """Add shares to the plane; return each image's ring sums with DC, its squared norm, and whether it is used."""
+        ranged, scale, squares = in_range(gradients)
+        power = half_plane_power(ranged)
         ring = radial_sum(power, self.size)
         kept = ring[:, 1 : self.rings + 1].sum(dim=1)
-        once = kept.reciprocal().where(kept > 0, 0.0)
-        self._add_to("plane", power.mul_(once[:, None]), group, GROUPS)
-        return ring, squares, scale
+        norm = squares.double()
+        if self.channels != "keep":  # they may have cancelled each other
+            norm = torch.linalg.vector_norm(given, dim=(1, 2, 3), dtype=torch.float64).mul_(scale).square_()
+        used = kept > least * norm
+        self._add_to("plane", power.mul_((used / kept.where(used, 1.0))[:, None]), group, GROUPS)
+        undo = scale.double() ** -2
+        return ring * undo[:, None], squares * undo, used
 
     def _add_to(self, name: str, values: torch.Tensor, place: torch.Tensor, number: int) -> None:
         """Add each image's values to one of so many sums."""
@@ -159,45 +175,52 @@ class Spectra:
         else:  # indexed sums have no fixed order there
             self._sums[name] += torch.nn.functional.one_hot(place, number).double().T @ values
 
+    def _relative(self, log_factor: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+        """Factors of gradients, relative to the strongest so far: confident models have e^−1000."""
+        strongest = max(self._strongest, float(log_factor.masked_fill(~used, -torch.inf).max()))
+        for name in ("gradient", "class gradient"):
+            if name in self._sums and strongest > self._strongest:
+                self._sums[name] *= np.exp(self._strongest - strongest)
+        self._strongest = strongest
+        return (log_factor - strongest).exp().where(used, 0.0)
+
     def finish(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return every number of the profile, and the standard error of each that has one.
 
         Exact where a number is a mean over images (share, power, centroid, band shares, DC and corner share),
-        otherwise by the jackknife over groups of images; NaN for a single image.
-
-        Raises
-        ------
-        InputError
-            Where all gradients are zero.
+        otherwise by the jackknife over groups of images; NaN for a single image. Where no gradient has power, `power`
+        is zero and all that follows from shares NaN, with n = 0.
         """
         rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
         whole = rows["dc"] + rows["ring"].sum(axis=1)
         squares = np.where(rows["squares"] > 0, rows["squares"], 1.0)
         residual = np.abs(whole - rows["squares"]) / squares
-        used = rows["ring"][:, : self.rings].sum(axis=1) > 0
-        rows = {name: value[used] for name, value in rows.items()}
+        used = rows["used"]
+        counts = {"n": int(used.sum()), "n_zero": int((~used).sum()), "parseval_residual": residual.max()}
         if not used.any():
-            raise InputError(
-                "gradients",
-                "are zero for all images",
-                "a model whose logits depend on spatial frequencies of the input",
-                "look at its training history: it may have collapsed to a constant",
-            )
+            values, errors = self._nothing()
+            return values | counts | {"n_eff": 0.0}, errors
+        rows = {name: value[used] for name, value in rows.items()}
         strongest = rows["log_factor"].max()
         rows["factor"] = np.exp(rows["log_factor"] - strongest)  # relative: confident models have e^−1000
         if self.of_mean:
             values, errors = self._of_mean_gradient(rows)
         else:
             values, errors = self._mean_of_spectra(rows)
-            for found in (values, errors):
-                found["power"] = found["power"] * np.exp(2 * strongest)
+        for found in (values, errors):
+            found["power"] = found["power"] * np.exp(2 * strongest)
         strength = rows["factor"] ** 2 * rows["ring"][:, : self.rings].sum(axis=1)
-        values |= {
-            "n": int(used.sum()),
-            "n_zero": int((~used).sum()),
-            "n_eff": _effective_number(strength),
-            "parseval_residual": residual.max(),
-        }
+        return values | counts | {"n_eff": _effective_number(strength)}, errors
+
+    def _nothing(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What is known where no gradient has power."""
+        ring, plane = np.full(self.rings, np.nan), np.full((self.size, self.size // 2 + 1), np.nan)
+        values = estimates(ring, ring, plane, self.corners) | {"dc_share": np.nan, "corner_share": np.nan}
+        values["class_share"] = np.full((self.classes, self.rings), np.nan)
+        errors = {name: np.full(np.shape(value), np.nan) for name, value in values.items()}
+        if self.of_mean:
+            del errors["class_share"]
+        values |= {"map": plane, "power": np.zeros(self.rings), "class_n": np.zeros(self.classes, dtype=int)}
         return values, errors
 
     def _mean_of_spectra(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
@@ -262,7 +285,7 @@ class Spectra:
         kept, whole = ring[..., : self.rings], power[..., 0, 0] + ring.sum(axis=-1)
         total = kept.sum(axis=-1, keepdims=True)
         if not total[0]:
-            raise InputError("gradients", "have a mean that is zero in float64", todo="take of: spectra")
+            raise InputError("gradients", "have a mean that is exactly zero", todo="take of: spectra")
         return estimates(kept / total, kept, power / total[..., None], self.corners) | {
             "map": power / total[..., None],
             "dc_share": power[..., 0, 0] / whole,
