@@ -36,12 +36,12 @@ def class_distinctiveness(maps: xr.Dataset, classes: Sequence[str]) -> pd.DataFr
     -------
     DataFrame
         A row per class, in their order.
-        `distinctiveness`: mean over rings 1 … ⌊N/2⌋ of the ring's mean of |ADCS_c| ÷ (C − 1), from 0 to 1, no unit.
-        Classes that differ by sampling noise alone have (C + 1) ÷ 3(C − 1) for odd C and C² ÷ 3(C − 1)·C … see
-        `by_chance`: zero is never to be expected.
-        `contrast`: mean over rings of the ring's mean of |ln(E_c ÷ median of the other classes' E)|, in nepers: 0.69
-        is a factor of two at every frequency. `frequency`: centroid of that contrast over rings in cycles/image, NaN
-        for a class without any contrast.
+        `distinctiveness`: mean over rings 1 … ⌊N/2⌋ of the ring's mean of |ADCS_c| ÷ (C − 1), from 0 to 1, no unit. It
+        is not 0 for classes that differ by sampling noise alone, but C ÷ 2(C − 1) for even C and (C + 1) ÷ 2C for odd:
+        0.67 for four classes, and always 1 for two.
+        `contrast`: mean over rings of the ring's mean of |ln E_c − median of ln E_j over the other classes|, in
+        nepers: 0.69 is a factor of two at every frequency.
+        `frequency`: centroid of that contrast over rings in cycles/image, NaN for a class without any contrast.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def class_distinctiveness(maps: xr.Dataset, classes: Sequence[str]) -> pd.DataFr
 
 
 def log_ratio(amplitude: np.ndarray) -> np.ndarray:
-    """Return ln(E_c ÷ median over j ≠ c of E_j), the same shape (class, …); amplitudes below FLOOR count as FLOOR.
+    """Return ln E_c − median over j ≠ c of ln E_j, the same shape (class, …); amplitudes below FLOOR count as FLOOR.
 
     >>> log_ratio(np.array([[np.e], [1.0], [1.0], [0.0]])).round(2).tolist()
     [[1.0], [0.0], [0.0], [-12.45]]

@@ -19,6 +19,7 @@ from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
     alignment_rows,
+    class_learning_rows,
     correlation_rows,
     provenance_facts,
     run_records,
@@ -54,6 +55,14 @@ ALIGNMENT = (
 )
 """What the figure of a study with planted artefacts shows."""
 
+CLASS_LEARNING = (
+    "F1 of each class on validation images over training, a panel per tier (mean over seeds, ±1 standard error); "
+    "colours run from classes that stand out at low frequencies to those at high ones, and the thick line is the class "
+    "with the most distinctive spectrum. Last panel: F1 at the early step (dashed in the others) against its "
+    "distinctiveness."
+)
+"""What the figure of a study shows that asks which class is learned first."""
+
 SOURCES = (
     (
         "Lu, Juodelyte, Victor, Cheplygina 2024",
@@ -66,7 +75,7 @@ SOURCES = (
         "https://arxiv.org/abs/2301.13514",
         "Fourier sensitivity; low, mid and high bands",
     ),
-    ("Wang et al. 2023", "https://arxiv.org/abs/2307.09829", "frequency shortcuts"),
+    ("Wang et al. 2023", "https://arxiv.org/abs/2307.09829", "frequency shortcuts; classes learned first"),
 )
 """Source, link, what is taken from it."""
 
@@ -113,6 +122,13 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
             "rows": alignment_rows(tables.alignment),
         }
         if tables.alignment
+        else None,
+        class_learning={
+            "figure": _figure(figures, "class-learning", CLASS_LEARNING),
+            "rows": class_learning_rows(tables.class_learning),
+            "step": study.learned_first.step,
+        }
+        if tables.class_learning
         else None,
         tiers=tier_rows(tables, results),
         correlations=correlations,
