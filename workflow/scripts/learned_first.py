@@ -11,7 +11,8 @@ from spectral_priority.data.distinctiveness import class_distinctiveness
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.progress import track
-from spectral_priority.statistics.learned_first import class_curves, class_learning
+from spectral_priority.statistics.class_curves import class_curves
+from spectral_priority.statistics.learned_first import class_learning
 from spectral_priority.statistics.learning_order import learning_order
 from spectral_priority.statistics.tables import with_words
 from spectral_priority.store.netcdf import read_dataset

@@ -6,61 +6,18 @@ A class's score is its F1 on validation images. Without any knowledge it is at m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from ..config.study import Run, Study
+from ..config.study import Study
 from ..errors import InputError
-from ..store.tables import read_csv
 from .readings import crossing_weights
-from .runs import OneCode, code_of, read_run, read_tier
-from .tables import CLASS_CURVES, CLASS_LEARNING
+from .tables import CLASS_LEARNING
 
 KNOWN = 3.0
 """Standard errors by which a class's F1 must exceed that of always naming it to count as learned."""
-
-
-def class_curves(
-    study: Study, results: Path, track: Callable[[list[Run]], Iterable[Run]] = lambda runs: runs
-) -> pd.DataFrame:
-    """Read class_history.csv of every run of a study.
-
-    Parameters
-    ----------
-    study : Study
-    results : path
-        The folder results/.
-    track : callable
-        Shows progress over the runs.
-
-    Returns
-    -------
-    DataFrame
-        The columns CLASS_CURVES: the rows of each run's file behind its tier, recipe and seed.
-
-    Raises
-    ------
-    InputError
-        By file name: missing, damaged, foreign, or a mixture of trainings or code; other steps than history.csv has.
-    """
-    tiers = {tier.name: read_tier(study, results, tier.name) for tier in study.list_tiers()}
-    codes, parts = OneCode(), []
-    for run in track(study.list_runs()):
-        files = read_run(study, results, run, tiers[run.tier])
-        codes.check("runs", files.folder / "run.json", code_of(files.folder / "run.json", files.facts))
-        path = files.folder / "class_history.csv"
-        columns = list(CLASS_CURVES[len(run) :])
-        curves = read_csv(path, columns, text=["class"])[columns]
-        steps = curves["step"].unique()
-        if not np.array_equal(steps, files.history["step"]):
-            raise InputError(path, "has other steps than history.csv beside it", "the steps of one training")
-        for place, (name, value) in enumerate(run._asdict().items()):
-            curves.insert(place, name, value)
-        parts.append(curves)
-    return pd.concat(parts, ignore_index=True)
 
 
 def class_learning(
@@ -73,7 +30,7 @@ def class_learning(
     study : Study
         Its `learned_first` says which step is the early one.
     curves : DataFrame
-        As `class_curves` returns it.
+        class_curves.csv.
     distinctive : mapping
         Tier → its classes with distinctiveness, contrast and frequency (data/distinctiveness.py).
 
