@@ -19,6 +19,7 @@ from spectral_priority.figures.class_learning import draw, finding
 from spectral_priority.figures.tables import ClassLearning, Tables
 from spectral_priority.report.parts import class_learning_rows
 from spectral_priority.statistics.claims import evaluate
+from spectral_priority.statistics.class_curves import class_curves
 from spectral_priority.statistics.learned_first import (
     class_learning,
     crossing_step,
@@ -28,13 +29,16 @@ from spectral_priority.statistics.learned_first import (
 )
 from spectral_priority.statistics.learning_order import clopper_pearson, learning_order
 from spectral_priority.statistics.tables import (
+    CLASS_CURVES,
     CLASS_LEARNING,
     CLASS_LEARNING_SUMMARY,
+    HISTORY,
     read_class_curves,
     read_class_learning,
     read_class_learning_summary,
     with_words,
 )
+from spectral_priority.store.atomic import read_json, write_json
 from spectral_priority.store.tables import write_csv
 
 CLASSES = ("a", "b", "c", "d")
@@ -266,6 +270,39 @@ def test_missing_steps_and_scores_are_refused_by_name():
         class_learning(study, curves.assign(f1=curves["f1"].where(curves["class"] != "c")), known)
 
 
+def written(folder, study, steps=STEPS):
+    """Files of a study's runs, as the tier and train programs write them."""
+    for tier in study.list_tiers():
+        facts = {"tier": tier.name, "chain": None, "control": None, "manifest_sha256": "m"}
+        write_json(folder / "made" / "tiers" / f"{tier.name}.json", facts)
+    for run in study.list_runs():
+        place = folder / "made" / "runs" / run.tier / run.recipe / f"seed{run.seed}"
+        place.mkdir(parents=True)
+        facts = {**run._asdict(), "fingerprint": "f", "code": "c", "manifest_sha256": "m"}
+        write_json(place / "run.json", facts)
+        write_csv(place / "history.csv", pd.DataFrame({**dict.fromkeys(HISTORY, 0.5), "step": STEPS}))
+        rows = [
+            {"step": step, "epoch": 0.0, "class": name, **scores(9, 0.5)}
+            for step in steps
+            for name in ("007", "b")
+        ]
+        write_csv(place / "class_history.csv", pd.DataFrame(rows))
+    return folder
+
+
+def test_the_scores_of_every_run_are_gathered_and_strange_ones_refused(tmp_path):
+    study = study_of(control=True)
+    curves = class_curves(study, written(tmp_path / "a", study))
+    assert list(curves) == list(CLASS_CURVES)
+    assert len(curves) == 7 * len(STEPS) * 2 and set(curves["class"]) == {"007", "b"}
+    with pytest.raises(InputError, match=r"class_history.csv.*has other steps than history.csv"):
+        class_curves(study, written(tmp_path / "b", study, steps=(0, 10)))
+    strange = tmp_path / "a" / "made" / "runs" / "low-band-d0" / "base" / "seed1" / "run.json"
+    write_json(strange, {**read_json(strange), "code": "other"})
+    with pytest.raises(InputError, match="was made with code other"):
+        class_curves(study, tmp_path / "a")
+
+
 # --- the order --------------------------------------------------------------------------------------------------
 
 
@@ -468,7 +505,7 @@ def test_the_figure_has_a_panel_per_tier_with_the_means_over_seeds():
     for name in CLASSES:
         own = data[(data["tier"] == "low-band-d0") & (data["class"] == name)]
         assert tuple(own["f1"]) in drawn
-    assert "most distinctive: a (0.90; next 0.70)" in figure.axes[0].get_title(loc="left")
+    assert "thick: a (0.90; next 0.70)" in figure.axes[0].get_title(loc="left")
     thick = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     assert [tuple(line.get_ydata()) for line in thick] == [
         tuple(data[(data["tier"] == "low-band-d0") & (data["class"] == "a")]["f1"])
@@ -476,10 +513,32 @@ def test_the_figure_has_a_panel_per_tier_with_the_means_over_seeds():
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 7
 
 
+@pytest.mark.parametrize("tiers", [("low",), ("low", "high"), tuple("abcdefghij")])
+def test_nothing_is_cut_off_and_legends_lie_between_title_and_panels(tiers):
+    figure, _ = draw(shown_of(study_of(tiers=tiers)))
+    figure.draw_without_rendering()
+    whole = figure.bbox
+    named = [text for legend in figure.legends for text in legend.get_texts()]
+    around = [part for axes in figure.axes for part in (axes.xaxis.label, axes.yaxis.label, axes._left_title)]
+    for text in (*figure.texts, *named, *around):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1, text.get_text()
+        assert whole.y0 <= box.y0 and box.y1 <= whole.y1, text.get_text()
+    title, note = (
+        next(text for text in figure.texts if text.get_gid() == part) for part in ("title", "note")
+    )
+    panels = [axes.get_tightbbox() for axes in figure.axes]
+    rows = [[text.get_window_extent() for text in legend.get_texts()] for legend in figure.legends]
+    assert title.get_window_extent().y0 > max(box.y1 for box in rows[0])
+    assert min(box.y0 for box in rows[0]) > max(box.y1 for box in rows[1])
+    assert min(box.y0 for box in rows[1]) > max(box.y1 for box in panels)
+    assert note.get_window_extent().y1 <= min(box.y0 for box in panels)
+
+
 def test_the_finding_says_the_numbers_and_whether_they_are_clear():
     tiers = tuple("abcde")
     clear = finding(shown_of(study_of(tiers=tiers)))
-    assert "is first in 100% of 15 runs (by chance 25%)" in clear
+    assert "is first in 100 % of 15 runs (by chance 25 %)" in clear
     assert "F1 at step 30 rises with distinctiveness (ρ = +0.80" in clear
     assert "and falls with frequency (ρ = −1.00" in clear
     open_ = finding(shown_of(study_of(tiers=("low",))))

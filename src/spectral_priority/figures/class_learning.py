@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .style import GREY, SHARE_COLOURS, frame, grid, plural, signed, styled, training_axis
-from .tables import Tables, of_primary_recipes, primary, primary_recipes
+from .tables import Tables, class_order_row, is_related, of_primary_recipes, primary_recipes
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 MOST_TIERS, MOST_CLASSES = 8, 8
 """Tiers that fit a page, and classes that fit a panel and its legend."""
+COLUMNS, ROW = 5, 3.6
+"""Names side by side in a legend, and the height of its rows in mm."""
 
 
 @styled
@@ -39,12 +41,8 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         _curves(panel, own, colours, step, chance[tier])
         panel.set_title(f"{tier}\n{_most(data[data['tier'] == tier])}", pad=3)
     _points(axes[-1], data[(data["step"] == step) & data["class"].isin(classes)], tiers, colours, step)
-    axes[0].legend(
-        handles=[Line2D([], [], color=colours[name], label=name) for name in classes],
-        loc="lower right",
-        title="class, by frequency",
-    )
     frame(figure, finding(tables), _note(tables, data) + left_out)
+    _legends(figure, colours, dict(zip(tiers, MARKERS, strict=False)))
     return figure, data
 
 
@@ -69,24 +67,15 @@ def class_colours(classes: list[str]) -> dict[str, str]:
     }
 
 
-def main_row(tables: Tables, by: str) -> pd.Series:
-    """Return the row of the summary on F1 at the early step: of all tiers, or of the only one."""
-    rows = tables.class_learning.summary
-    recipe = primary(tables.study)[0]
-    rows = rows[rows["recipe"] == (recipe if (rows["recipe"] == recipe).any() else rows["recipe"].iloc[0])]
-    rows = rows[(rows["by"] == by) & (rows["outcome"] == "f1")]
-    return rows[rows["tier"].isna()].iloc[0] if rows["tier"].isna().any() else rows.iloc[0]
-
-
 def finding(tables: Tables) -> str:
     """Say whether the most distinctive class is learned first, and whether low or high frequencies are."""
-    row, place = main_row(tables, "distinctiveness"), main_row(tables, "frequency")
+    row, place = class_order_row(tables, "distinctiveness"), class_order_row(tables, "frequency")
     if not np.isfinite(row["rho"]):
         return f"Which class is learned first: nothing to correlate ({row['note']})"
     text = (
-        f"The class with the most distinctive spectrum is first in {row['first']:.0%} of "
-        f"{plural(int(row['runs']), 'run')} (by chance {row['first_by_chance']:.0%}): F1 at step {int(row['step'])} "
-        f"{relation(row, 'distinctiveness')}"
+        f"The class with the most distinctive spectrum is first in {100 * row['first']:.0f} % of "
+        f"{plural(int(row['runs']), 'run')} (by chance {100 * row['first_by_chance']:.0f} %): "
+        f"F1 at step {int(row['step'])} {relation(row, 'distinctiveness')}"
     )
     if not np.isfinite(place["rho"]):
         return text
@@ -100,11 +89,6 @@ def relation(row: pd.Series, what: str) -> str:
     if not is_related(row):
         return f"does not clearly go with {what} {numbers}"
     return f"{'rises' if row['rho'] > 0 else 'falls'} with {what} {numbers}"
-
-
-def is_related(row: pd.Series) -> bool:
-    """Say whether a row's correlation is clear after correction."""
-    return bool(row["p_adjusted"] < 1 - row["confidence"])
 
 
 def _of_primary(tables: Tables, frame: pd.DataFrame) -> pd.DataFrame:
@@ -163,24 +147,47 @@ def _points(axes: Axes, data: pd.DataFrame, tiers: list[str], colours: dict[str,
     axes.margins(x=0.08)
     axes.set_xlabel("distinctiveness of the class’s spectrum")
     axes.set_ylabel(f"F1 at step {step}")
-    axes.legend(
-        handles=[
-            Line2D([], [], color=GREY, marker=marker, linestyle="", label=tier)
-            for tier, marker in markers.items()
-        ],
-        loc="lower right",
-    )
+
+
+def _legends(figure: Figure, colours: dict[str, str], markers: dict[str, str]) -> None:
+    """Name the classes, and below them the tiers, between the title and the panels; the figure grows by their rows."""
+    lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+    points = [
+        Line2D([], [], color=GREY, marker=marker, linestyle="", label=name)
+        for name, marker in markers.items()
+    ]
+    rows = [-(-len(handles) // COLUMNS) for handles in (lines, points)]
+    added = (ROW * sum(rows) + 1) / 25.4
+    width, height = figure.get_size_inches()
+    total = height + added
+    _, bottom, _, part = figure.get_layout_engine().get()["rect"]
+    below, panels = bottom * height, part * height
+    top = below + panels + added
+    for text in figure.texts:  # they keep their distance from the edges
+        x, y = text.get_position()
+        edge = (1 - y) * height if text.get_gid() == "title" else y * height
+        text.set_position((x, 1 - edge / total if text.get_gid() == "title" else edge / total))
+    figure.set_size_inches(width, total)
+    figure.get_layout_engine().set(rect=(0, below / total, 1, panels / total))
+    for handles, place in ((lines, top), (points, top - ROW * rows[0] / 25.4)):
+        figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(0, place / total),
+            ncols=COLUMNS,
+            columnspacing=1.2,
+        ).set_in_layout(False)
 
 
 def _most(own: pd.DataFrame) -> str:
-    """Which class of a tier is the most distinctive, and how close the next one is."""
+    """Which class of a tier is the most distinctive, drawn as a thick line, and how close the next one is."""
     ordered = own.drop_duplicates("class").sort_values("distinctiveness", ascending=False)
     values = ordered["distinctiveness"].tolist()
-    return f"most distinctive: {ordered['class'].iloc[0]} ({values[0]:.2f}; next {values[1]:.2f})"
+    return f"thick: {ordered['class'].iloc[0]} ({values[0]:.2f}; next {values[1]:.2f})"
 
 
 def _note(tables: Tables, data: pd.DataFrame) -> str:
-    row, runs = main_row(tables, "distinctiveness"), data["runs"]
+    row, runs = class_order_row(tables, "distinctiveness"), data["runs"]
     count = plural(int(runs.max()), "seed") if runs.nunique() == 1 else f"{runs.min()}–{runs.max()} seeds"
     bands = "bands and bars: ±1 standard error over them" if runs.max() > 1 else "no bands (one seed)"
     how = (
@@ -195,8 +202,9 @@ def _note(tables: Tables, data: pd.DataFrame) -> str:
         else ""
     )
     return (
-        f"Lines: F1 of each class on validation images, mean over n = {count}; {bands}; the thick line is the most "
-        f"distinctive class. Dashed: the early step. Dotted: F1 of always naming one class. Distinctiveness: mean over "
-        f"rings of |ADCS| ÷ (C − 1) among the training images. {how}{p}. Exploratory. "
+        f"Lines: F1 of each class on validation images, mean over n = {count}; {bands}; the thick line is the class "
+        f"with the most distinctive spectrum (in brackets: how distinctive it and the next one are). Dashed: the early "
+        f"step. Dotted: F1 of always naming one class. Distinctiveness: mean over rings of |ADCS| ÷ (C − 1) among the "
+        f"training images. Markers in the last panel: tiers. {how}{p}. Exploratory. "
         f"Recipe {primary_recipes(tables.study)}."
     )

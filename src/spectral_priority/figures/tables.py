@@ -295,6 +295,27 @@ def contrast_table(tables: Tables) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns]
 
 
+def class_order_row(tables: Tables, by: str) -> pd.Series:
+    """Return the row of class_learning_summary.csv on F1 at the early step: of all tiers, or of the only one.
+
+    Parameters
+    ----------
+    tables : Tables
+    by : str
+        `distinctiveness`, `contrast` or `frequency`.
+    """
+    rows = tables.class_learning.summary
+    recipe = primary(tables.study)[0]
+    rows = rows[rows["recipe"] == (recipe if (rows["recipe"] == recipe).any() else rows["recipe"].iloc[0])]
+    rows = rows[(rows["by"] == by) & (rows["outcome"] == "f1")]
+    return rows[rows["tier"].isna()].iloc[0] if rows["tier"].isna().any() else rows.iloc[0]
+
+
+def is_related(row: pd.Series) -> bool:
+    """Say whether the correlation of such a row is clear after correction."""
+    return bool(row["p_adjusted"] < 1 - row["confidence"])
+
+
 def is_clear(contrasts: pd.DataFrame) -> pd.Series:
     """Say of each contrast whether its interval excludes zero.
 

@@ -12,9 +12,18 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..errors import InputError
-from ..figures.tables import Tables, families, primary, primary_recipes, reading_name, reading_of
+from ..figures.tables import (
+    Tables,
+    class_order_row,
+    families,
+    is_related,
+    primary,
+    primary_recipes,
+    reading_name,
+    reading_of,
+)
 from ..store.provenance import provenance
-from .answer import answer
+from .answer import Sentence, answer
 from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
@@ -100,6 +109,15 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
     study = tables.study
     records = run_records(tables, results)
     correlations, left_out = correlation_rows(tables)
+    sentences, classes = answer(tables), None
+    if tables.class_learning:
+        classes = {
+            "figure": _figure(figures, "class-learning", CLASS_LEARNING),
+            "rows": class_learning_rows(tables.class_learning),
+            "step": study.learned_first.step,
+        }
+        found = "clear" if is_related(class_order_row(tables, "distinctiveness")) else "unclear"
+        sentences.insert(0, Sentence("Class learned first", classes["figure"]["finding"] + ".", found))
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -108,7 +126,7 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
     )
     return template.render(
         study=study,
-        sentences=answer(tables),
+        sentences=sentences,
         claims=tables.claims.to_dict("records"),
         figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
         contrasts={
@@ -123,13 +141,7 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         }
         if tables.alignment
         else None,
-        class_learning={
-            "figure": _figure(figures, "class-learning", CLASS_LEARNING),
-            "rows": class_learning_rows(tables.class_learning),
-            "step": study.learned_first.step,
-        }
-        if tables.class_learning
-        else None,
+        class_learning=classes,
         tiers=tier_rows(tables, results),
         correlations=correlations,
         correlations_left_out=left_out,
