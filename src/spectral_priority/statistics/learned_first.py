@@ -132,7 +132,8 @@ def f1_error(n: int, recall: float, precision: float) -> float:
 
     With J hits, misses and false alarms together, h of them hits, F1 = 2q ÷ (1 + q) with q = h ÷ J. h is taken as
     binomial given J, so the error is that of q, √(q(1 − q) ÷ J), times dF1/dq = 2 ÷ (1 + q)². A class that is never
-    hit, or hit without a fault, would have an error of 0; there q is taken half an image away from its end.
+    hit, or hit without a fault, would have an error of 0; there q is taken half an image away from its end. Where false
+    alarms are many the error is too large: by 43 % with 90 of 100 images hit and as many false alarms.
 
     Parameters
     ----------
