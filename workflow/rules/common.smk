@@ -14,7 +14,7 @@ sys.path.insert(0, str(PROJECT / "src"))
 from spectral_priority.config import Run, canonical, choose_study, load_study
 from spectral_priority.config.sources import source_of
 from spectral_priority.errors import InputError
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, PER_TIER, figures_of
+from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, PER_TIER, figures_of
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.stale_locks import clear_after_dead
@@ -61,7 +61,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                         "complexity",
                         "train",
                     ),
-                    *("gather", "correlate", "align", "report", "picture"),
+                    *("gather", "correlate", "align", "learned_first", "report", "picture"),
                 )
             },
             **{

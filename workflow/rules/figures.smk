@@ -16,6 +16,7 @@ rule figure:
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         alignment=lambda wc: alignment_of(wc.figure).values(),
+        class_learning=lambda wc: class_learning_of(wc.figure).values(),
     output:
         svg=report(
             f"{RESULTS}/figures/{{figure}}.svg",
@@ -41,6 +42,7 @@ rule figure:
     params:
         kind=lambda wc: figure_parts(wc.figure)[0],
         alignment=lambda wc: arguments_of(alignment_of(wc.figure)),
+        class_learning=lambda wc: arguments_of(class_learning_of(wc.figure)),
         tier=lambda wc: ["--tier", figure_parts(wc.figure)[1]] if figure_parts(wc.figure)[1] else [],
         code=lambda wc: CODE[f"figure {figure_parts(wc.figure)[0]}"],
     message:
@@ -49,7 +51,7 @@ rule figure:
         'python "$PROGRAMS/figure.py" --figure {params.kind:q} {params.tier:q} --study {input.study:q}'
         " --priority {input.priority:q} --complexity {input.complexity:q} --learning {input.learning:q}"
         " --profiles {input.profiles:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --claims {input.claims:q} {params.alignment:q}"
+        " --claims {input.claims:q} {params.alignment:q} {params.class_learning:q}"
         " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"
 
 
@@ -64,6 +66,7 @@ rule report_page:
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         alignment=ALIGNMENT.values(),
+        class_learning=CLASS_LEARNING.values(),
         figures=FIGURE_FILES,
     output:
         page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="report"),
@@ -80,6 +83,7 @@ rule report_page:
     params:
         results=lambda wc, output: os.path.dirname(output.page),
         alignment=arguments_of(ALIGNMENT),
+        class_learning=arguments_of(CLASS_LEARNING),
         template=file_sha256(PROJECT / "src" / "spectral_priority" / "report" / "page.html.j2")[:16],
         code=CODE["report"],
     message:
@@ -88,7 +92,7 @@ rule report_page:
         'python "$PROGRAMS/report.py" --study {input.study:q} --results {params.results:q} --figures-from'
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --claims {input.claims:q} {params.alignment:q}"
+        " --claims {input.claims:q} {params.alignment:q} {params.class_learning:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
 
 

@@ -138,6 +138,19 @@ def alignment_of(name):
     return ALIGNMENT if name in OF_ARTEFACTS else {}
 
 
+CLASS_LEARNING = {
+    f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv"
+    for name in ("class_learning", "class_learning_summary", "class_curves")
+    if STUDY.learned_first
+}
+CLASS_LEARNED = {name: path for name, path in CLASS_LEARNING.items() if name == "--class-learning"}
+
+
+def class_learning_of(name):
+    """The tables that the figure of classes needs, by argument; no other figure waits for them."""
+    return CLASS_LEARNING if name in OF_CLASSES else {}
+
+
 def arguments_of(files):
     """Files by argument, as words of a command."""
     return [word for pair in files.items() for word in pair]
@@ -157,6 +170,9 @@ DATA_SPECTRA = sorted(
         for tier in TIERS
         for spectrum in ("psd", "adcs")
     }.union(ARTEFACT_SPECTRA)
+)
+ADCS = sorted(
+    {DATA_SPECTRUM.format(pack=pack_of(tier), label=STUDY.labels_of(tier), spectrum="adcs") for tier in TIERS}
 )
 
 

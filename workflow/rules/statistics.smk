@@ -1,7 +1,8 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
 # Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
-# For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv.
+# For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
+# {class_learning, class_learning_summary, class_curves}.csv.
 import yaml
 
 
@@ -76,6 +77,7 @@ rule correlate:
         priority=rules.gather.output.priority,
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
+        class_learning=CLASS_LEARNED.values(),
     output:
         correlations=f"{RESULTS}/correlations.csv",
         contrasts=f"{RESULTS}/contrasts.csv",
@@ -91,13 +93,14 @@ rule correlate:
         mem_mb=2000,
         runtime=60,
     params:
+        class_learning=arguments_of(CLASS_LEARNED),
         code=CODE["correlate"],
     message:
         "correlate priority with complexity in {STUDY.study}"
     shell:
         'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --complexity {input.complexity:q}'
         " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
-        " --contrasts {output.contrasts:q} --claims {output.claims:q}"
+        " --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
         " --log {log:q} --expect-code {params.code}"
 
 
@@ -130,3 +133,34 @@ rule align:
         'python "$PROGRAMS/align.py" --study {input.study:q} --learning {input.learning:q} --profiles {input.profiles:q}'
         " --spectra {input.spectra:q} --alignment {output.alignment:q} --summary {output.summary:q}"
         " --compared {output.compared:q} --log {log:q} --expect-code {params.code}"
+
+
+rule learned_first:
+    """Tell which class of each run is learned first, and hold that against the spectra of the classes."""
+    input:
+        study=RESOLVED,
+        manifests=expand(MANIFEST, tier=TIERS),
+        runs=RUN_FILES,
+        spectra=ADCS,
+    output:
+        learning=f"{RESULTS}/class_learning.csv",
+        summary=f"{RESULTS}/class_learning_summary.csv",
+        curves=f"{RESULTS}/class_curves.csv",
+    log:
+        f"{LOGS}/learned_first.log",
+    benchmark:
+        f"{BENCHMARKS}/learned_first.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=CODE["learned_first"],
+    message:
+        "which class is learned first in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/learned_first.py" --study {input.study:q} --results results --spectra {input.spectra:q}'
+        " --curves {output.curves:q} --learning {output.learning:q} --summary {output.summary:q}"
+        " --log {log:q} --expect-code {params.code}"

@@ -13,7 +13,13 @@ from spectral_priority.statistics.claims import evaluate
 from spectral_priority.statistics.contrasts import contrasts
 from spectral_priority.statistics.correlation import correlate
 from spectral_priority.statistics.hypotheses import with_hypotheses
-from spectral_priority.statistics.tables import read_complexity, read_learning, read_priority, with_words
+from spectral_priority.statistics.tables import (
+    read_class_learning,
+    read_complexity,
+    read_learning,
+    read_priority,
+    with_words,
+)
 from spectral_priority.store.tables import write_csv
 
 
@@ -23,6 +29,11 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--priority", type=Path, required=True, help="priority.csv of the study")
     options.add_argument("--complexity", type=Path, required=True, help="complexity.csv of the study")
     options.add_argument("--learning", type=Path, required=True, help="learning.csv of the study")
+    options.add_argument(
+        "--class-learning",
+        type=Path,
+        help="its class_learning.csv, where it asks which class is learned first",
+    )
     options.add_argument("--study", type=Path, required=True, help="resolved study file")
     options.add_argument("--correlations", type=Path, required=True, help="CSV to write")
     options.add_argument("--contrasts", type=Path, required=True, help="CSV to write")
@@ -39,7 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
     table = with_hypotheses(table, study)
     write_csv(arguments.correlations, table)
     write_csv(arguments.contrasts, contrasts(study, priority, learning))
-    claims = evaluate(study, priority, learning)
+    learned = arguments.class_learning and read_class_learning(arguments.class_learning)
+    claims = evaluate(study, priority, learning, learned)
     write_csv(arguments.claims, with_words(claims, "held"))
     for row in table[table["hypothesis"].str.startswith("primary")].itertuples():
         logging.info("%s: slope %s %s; %s", row.hypothesis, row.slope, row.unit, row.note or "")

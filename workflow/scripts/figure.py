@@ -34,6 +34,12 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
         )
+    for name in ("class-learning", "class-learning-summary", "class-curves"):
+        options.add_argument(
+            f"--{name}",
+            type=Path,
+            help=f"the study's {name} table, where it asks which class is learned first",
+        )
     for name in ("svg", "png", "csv"):
         options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
     return options.parse_args()
@@ -59,6 +65,9 @@ def main(arguments: argparse.Namespace) -> None:
         alignment=arguments.alignment,
         alignment_summary=arguments.alignment_summary,
         alignment_profiles=arguments.alignment_profiles,
+        class_learning=arguments.class_learning,
+        class_learning_summary=arguments.class_learning_summary,
+        class_curves=arguments.class_curves,
     )
     draw = import_module(f"spectral_priority.{module}").draw
     figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)

@@ -26,6 +26,12 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
         )
+    for name in ("class-learning", "class-learning-summary", "class-curves"):
+        options.add_argument(
+            f"--{name}",
+            type=Path,
+            help=f"the study's {name} table, where it asks which class is learned first",
+        )
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
 
@@ -44,6 +50,9 @@ def main(arguments: argparse.Namespace) -> None:
         alignment=arguments.alignment,
         alignment_summary=arguments.alignment_summary,
         alignment_profiles=arguments.alignment_profiles,
+        class_learning=arguments.class_learning,
+        class_learning_summary=arguments.class_learning_summary,
+        class_curves=arguments.class_curves,
     )
     page = build_page(tables, arguments.results, arguments.figures_from)
     write_text(arguments.output, page)

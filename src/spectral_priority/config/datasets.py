@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -48,6 +49,47 @@ class ShapesTextures(Section):
         return self
 
 
+class BandBiased(Section):
+    """Built-in images: noise of random phases; each class stands out in a radial band of its own (METHODS 11)."""
+
+    kind: Literal["band-biased"]
+    train: Count = 6000
+    """Training images."""
+    held_out: Count = 2000
+    """Images of the held-out split."""
+    bands: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=2)] | None = None
+    """First and last ring of each class's band in cycles/image, the classes of the label `band`; null: four equal
+    bands of the rings 1 … N/2."""
+    gain: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2.0,)
+    """A class's mean amplitude in its band ÷ that of the other classes: one number, or one per class; below 1 it is
+    energy that is missing, and 1 tells nothing."""
+    share: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (1.0,)
+    """Share of its band's frequencies at which a class stands out, the same in every ring up to whole pairs of
+    frequencies: one number, or one per class. Which they are is drawn with the seed."""
+    slope: Real = 1.0
+    """Amplitudes of the background, which all classes share, fall with radius^slope."""
+    contrast: tuple[Fraction, Fraction] = (0.08, 0.12)
+    """Smallest and largest standard deviation of the background in pixel values, drawn for each image."""
+    noise: Annotated[Real, Field(ge=0, le=1)] = 0.02
+    """Standard deviation of white pixel noise."""
+    seed: Seed = 0
+    """Seed of every draw of the generator."""
+
+    @model_validator(mode="after")
+    def _classes_have_bands_of_their_own(self):
+        if self.contrast[0] > self.contrast[1]:
+            low, high = self.contrast
+            raise ValueError(f"contrast: the first number ({low}) is larger than the second ({high})")
+        for first, last in self.bands or ():
+            if first > last:
+                raise ValueError(f"bands: the first ring ({first}) is larger than the last ({last})")
+        ordered = sorted(self.bands or ())
+        for (first, last), (other, end) in pairwise(ordered):
+            if other <= last:
+                raise ValueError(f"bands: {first}–{last} and {other}–{end} share rings, and classes must not")
+        return self
+
+
 class ImageFolder(Section):
     """Image files laid out as <split>/<class>/…/<file>, in folders or archives (zip, tar, tar.gz, tar.xz)."""
 
@@ -70,7 +112,10 @@ class TinyImageNet(Section):
     """Folders or archives below data_root; empty: the usual names are looked for there."""
 
 
-Source = Annotated[ShapesTextures | ImageFolder | TinyImageNet, Field(discriminator="kind")]
+GENERATORS = ("shapes-textures", "band-biased")
+"""Sources that make their images, and so have no files."""
+
+Source = Annotated[ShapesTextures | BandBiased | ImageFolder | TinyImageNet, Field(discriminator="kind")]
 
 
 class Artefact(Section):
@@ -151,7 +196,7 @@ class Dataset(Section):
 
     @model_validator(mode="after")
     def _encoded_files_stay_as_they_are(self):
-        if self.pack == "encoded" and self.source.kind == "shapes-textures":
+        if self.pack == "encoded" and self.source.kind in GENERATORS:
             raise ValueError("pack: the images of a generator have no files; choose pixels")
         if self.pack == "encoded" and self.artefact:
             raise ValueError(

@@ -15,6 +15,8 @@ Scalar = Literal[
 Learning = Literal["validation_accuracy", "fixed_train_accuracy", "gap"]
 """How well a run learned, at its last checkpoint; `gap` is accuracy on fixed training images − on validation images."""
 LEARNING: tuple[str, ...] = get_args(Learning)
+Distinctive = Literal["distinctiveness", "contrast"]
+"""How distinctive a class's spectrum is: by the signs that ADCS counts, or by the size of the difference."""
 Reading = Literal["last", "matched-loss", "mean"]
 
 
@@ -55,6 +57,16 @@ class Statistics(Section):
     """Level of every interval."""
     seed: Seed = 0
     """Seed of permutations."""
+
+
+class LearnedFirst(Section):
+    """Which class is learned first, and does that go with how distinctive its spectrum is? (METHODS 5)
+
+    Not for regrouped tiers, whose groups of classes have no spectrum of their own in the data.
+    """
+
+    step: Count
+    """Optimiser step at which classes are compared, early in training; one of `checkpoints.early` of every recipe."""
 
 
 class Separated(Section):
@@ -112,4 +124,26 @@ class Increasing(Section):
     """Smallest rise from each tier to the next, in the scalar's unit."""
 
 
-Claim = Annotated[Separated | Increasing, Field(discriminator="kind")]
+class First(Section):
+    """One class is learned first: at the step of `learned_first`, its F1 is above that of every other class.
+
+    What must exceed the margin is the lower end of the interval of (its F1 − the largest F1 of the others): a t
+    interval over draws, or over seeds where there is one draw.
+    """
+
+    kind: Literal["learned-first"]
+    text: str
+    """The claim as a sentence."""
+    tier: Name
+    """Tier, or the start of the names of several."""
+    class_name: str | None = None
+    """Which class; null: the one whose spectrum is the most distinctive of its tier."""
+    by: Distinctive = "distinctiveness"
+    """What the most distinctive class is known by, where `class_name` is null."""
+    recipe: Name | None = None
+    """Recipe; null: the study's first."""
+    margin: Real = 0.0
+    """Smallest lead in F1."""
+
+
+Claim = Annotated[Separated | Increasing | First, Field(discriminator="kind")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
@@ -11,7 +12,7 @@ from .base import Count, Name, Section
 from .datasets import Dataset
 from .measures import MEASURES, MeasureOptions
 from .recipe import Recipe
-from .statistics import Claim, Complexity, Statistics
+from .statistics import Claim, Complexity, LearnedFirst, Statistics
 from .tiers import Control, Labels, Regroup, Similarity, TierFamily
 
 RESERVED = ("benchmarks", "data", "logs", "state")
@@ -61,6 +62,8 @@ class Study(Section):
     """Complexity of tasks."""
     statistics: Statistics = Statistics()
     """Correlation of priority with complexity."""
+    learned_first: LearnedFirst | None = None
+    """Which class is learned first; null: not asked."""
     claims: tuple[Claim, ...] = ()
     """Claims made before the run; the report shows each as held or failed."""
 
@@ -112,6 +115,8 @@ class Study(Section):
             raise ValueError("tiers: two tiers have the same name; a level is listed twice")
         for fault in sources.faults(self):
             raise ValueError(fault)
+        for fault in learned_first_faults(self):
+            raise ValueError(fault)
         profiles = [name for name, options in self.measures.items() if options.measure == "gradient"]
         if not profiles:
             raise ValueError(
@@ -125,7 +130,9 @@ class Study(Section):
                     raise ValueError(
                         f"{field}.{option}: found {recipe!r}, but the recipes are: {', '.join(self.recipes)}"
                     )
-            if claim.instance not in profiles:
+            if claim.kind == "learned-first" and self.learned_first is None:
+                raise ValueError(f"{field}: the study has no section learned_first, which says at which step")
+            if claim.kind != "learned-first" and claim.instance not in profiles:
                 raise ValueError(
                     f"{field}.instance: found {claim.instance!r}, "
                     f"but the instances of gradient are: {', '.join(profiles)}"
@@ -200,6 +207,8 @@ class Study(Section):
         common = claim.recipe or next(iter(self.recipes))
         if claim.kind == "increasing":
             return tuple((name, common) for name in claim.tiers)
+        if claim.kind == "learned-first":
+            return ((claim.tier, common),)
         return (claim.lower, claim.lower_recipe or common), (claim.higher, claim.higher_recipe or common)
 
     def artefacts(self) -> list[str]:
@@ -232,3 +241,25 @@ class Study(Section):
         if isinstance(family, Control):
             return self.labels_of(family.of)
         return self.tier(tier).level if isinstance(family, Labels) else family.label
+
+
+def learned_first_faults(study: Study) -> Iterator[str]:
+    """Say what keeps a study from telling which class is learned first."""
+    if study.learned_first is None:
+        return
+    step = study.learned_first.step
+    for key, family in study.tiers.items():
+        of = study.tiers[study.tier(family.of).family] if isinstance(family, Control) else family
+        if isinstance(of, Regroup):
+            yield (
+                f"learned_first: the classes of tiers.{key} are groups, which have no spectrum of their own in the "
+                "data; leave out learned_first, or put these tiers into another study"
+            )
+        for name in study.recipes_of(key):
+            recipe = study.recipes[name]
+            early = [own for own in recipe.checkpoints.early if own <= recipe.steps]
+            if step not in early:
+                yield (
+                    f"learned_first.step: found {step}, but recipes.{name}.checkpoints.early are: "
+                    f"{', '.join(map(str, early))}"
+                )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config.datasets import Dataset, ShapesTextures, TinyImageNet
+from ..config.datasets import BandBiased, Dataset, ShapesTextures, TinyImageNet
 from ..errors import InputError
+from .band_biased import BandBiasedSource
 from .batches import Source
 from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
@@ -32,6 +33,8 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     source = options.source
     if isinstance(source, ShapesTextures):
         return ShapesTexturesSource(source, options.size, options.channels)
+    if isinstance(source, BandBiased):
+        return BandBiasedSource(source, options.size, options.channels)
     paths = [data_root / path for path in source.paths]
     for given, path in zip(source.paths, paths, strict=True):
         if not path.exists():

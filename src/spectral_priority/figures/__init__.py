@@ -19,6 +19,7 @@ FIGURES = {
     "learning": "figures.learning",
     "contrasts": "figures.contrasts",
     "alignment": "figures.alignment",
+    "class-learning": "figures.class_learning",
     "heatmap": "figures.heatmap",
 }
 """Figure → module of the package that draws it."""
@@ -32,6 +33,9 @@ OF_RECIPES = ("contrasts",)
 OF_ARTEFACTS = ("alignment",)
 """Figures of studies with a planted artefact."""
 
+OF_CLASSES = ("class-learning",)
+"""Figures of studies that ask which class is learned first."""
+
 
 def figures_of(study: Study) -> list[str]:
     """Return the figures that a study has one of; those of single tiers are not among them."""
@@ -40,4 +44,6 @@ def figures_of(study: Study) -> list[str]:
         absent.update(OF_RECIPES)
     if not study.artefacts():
         absent.update(OF_ARTEFACTS)
+    if not study.learned_first:
+        absent.update(OF_CLASSES)
     return [name for name in FIGURES if name not in absent]

@@ -17,6 +17,9 @@ from ..statistics.tables import (
     CLAIMS,
     CORRELATIONS,
     read_alignment,
+    read_class_curves,
+    read_class_learning,
+    read_class_learning_summary,
     read_complexity,
     read_contrasts,
     read_learning,
@@ -81,6 +84,21 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class ClassLearning:
+    """Which class is learned first.
+
+    Attributes
+    ----------
+    runs, summary, curves : DataFrame
+        class_learning.csv, class_learning_summary.csv, class_curves.csv.
+    """
+
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+    curves: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """A study's results (columns in docs/architecture.md).
 
@@ -95,6 +113,8 @@ class Tables:
         (cycles/image), share, share_se.
     alignment : Alignment or None
         None for a study without a planted artefact.
+    class_learning : ClassLearning or None
+        None for a study that does not ask which class is learned first.
     """
 
     study: Study
@@ -106,6 +126,7 @@ class Tables:
     contrasts: pd.DataFrame
     claims: pd.DataFrame
     alignment: Alignment | None = None
+    class_learning: ClassLearning | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -126,6 +147,9 @@ def read_tables(
     alignment: Path | None = None,
     alignment_summary: Path | None = None,
     alignment_profiles: Path | None = None,
+    class_learning: Path | None = None,
+    class_learning_summary: Path | None = None,
+    class_curves: Path | None = None,
 ) -> Tables:
     """Read a study's tables; a missing file or column is refused by name. The report needs no profiles."""
     correlated = read_csv(correlations, CORRELATIONS)
@@ -147,6 +171,12 @@ def read_tables(
             read_alignment(alignment),
             read_csv(alignment_summary, ALIGNMENT_SUMMARY),
             read_csv(alignment_profiles, ALIGNMENT_PROFILES),
+        ),
+        class_learning
+        and ClassLearning(
+            read_class_learning(class_learning),
+            read_class_learning_summary(class_learning_summary),
+            read_class_curves(class_curves),
         ),
     )
 
@@ -265,6 +295,27 @@ def contrast_table(tables: Tables) -> pd.DataFrame:
         *("unit", "p_adjusted", "note"),
     ]
     return pd.concat(parts, ignore_index=True)[columns]
+
+
+def class_order_row(tables: Tables, by: str) -> pd.Series:
+    """Return the row of class_learning_summary.csv on F1 at the early step: of all tiers, or of the only one.
+
+    Parameters
+    ----------
+    tables : Tables
+    by : str
+        `distinctiveness`, `contrast` or `frequency`.
+    """
+    rows = tables.class_learning.summary
+    recipe = primary(tables.study)[0]
+    rows = rows[rows["recipe"] == (recipe if (rows["recipe"] == recipe).any() else rows["recipe"].iloc[0])]
+    rows = rows[(rows["by"] == by) & (rows["outcome"] == "f1")]
+    return rows[rows["tier"].isna()].iloc[0] if rows["tier"].isna().any() else rows.iloc[0]
+
+
+def is_related(row: pd.Series) -> bool:
+    """Say whether the correlation of such a row is clear after correction."""
+    return bool(row["p_adjusted"] < 1 - row["confidence"])
 
 
 def is_clear(contrasts: pd.DataFrame) -> pd.Series:

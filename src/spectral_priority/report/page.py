@@ -12,13 +12,23 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..errors import InputError
-from ..figures.tables import Tables, families, primary, primary_recipes, reading_name, reading_of
+from ..figures.tables import (
+    Tables,
+    class_order_row,
+    families,
+    is_related,
+    primary,
+    primary_recipes,
+    reading_name,
+    reading_of,
+)
 from ..store.provenance import provenance
-from .answer import answer
+from .answer import Sentence, answer
 from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
     alignment_rows,
+    class_learning_rows,
     correlation_rows,
     provenance_facts,
     run_records,
@@ -54,6 +64,14 @@ ALIGNMENT = (
 )
 """What the figure of a study with planted artefacts shows."""
 
+CLASS_LEARNING = (
+    "F1 of each class on validation images over training, a panel per tier (mean over seeds, ±1 standard error); "
+    "colours run from classes that stand out at low frequencies to those at high ones, and the thick line is the class "
+    "with the most distinctive spectrum. Last panel: F1 at the early step (dashed in the others) against its "
+    "distinctiveness."
+)
+"""What the figure of a study shows that asks which class is learned first."""
+
 SOURCES = (
     (
         "Lu, Juodelyte, Victor, Cheplygina 2024",
@@ -66,7 +84,7 @@ SOURCES = (
         "https://arxiv.org/abs/2301.13514",
         "Fourier sensitivity; low, mid and high bands",
     ),
-    ("Wang et al. 2023", "https://arxiv.org/abs/2307.09829", "frequency shortcuts"),
+    ("Wang et al. 2023", "https://arxiv.org/abs/2307.09829", "frequency shortcuts; classes learned first"),
 )
 """Source, link, what is taken from it."""
 
@@ -91,6 +109,15 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
     study = tables.study
     records = run_records(tables, results)
     correlations, left_out = correlation_rows(tables)
+    sentences, classes = answer(tables), None
+    if tables.class_learning:
+        classes = {
+            "figure": _figure(figures, "class-learning", CLASS_LEARNING),
+            "rows": class_learning_rows(tables.class_learning),
+            "step": study.learned_first.step,
+        }
+        found = "clear" if is_related(class_order_row(tables, "distinctiveness")) else "unclear"
+        sentences.insert(0, Sentence("Class learned first", classes["figure"]["finding"] + ".", found))
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -99,7 +126,7 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
     )
     return template.render(
         study=study,
-        sentences=answer(tables),
+        sentences=sentences,
         claims=tables.claims.to_dict("records"),
         figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
         contrasts={
@@ -114,6 +141,7 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         }
         if tables.alignment
         else None,
+        class_learning=classes,
         tiers=tier_rows(tables, results),
         correlations=correlations,
         correlations_left_out=left_out,

@@ -12,6 +12,7 @@ from ..figures.tables import (
     COMPLEXITY_NAMES,
     SCALAR_NAMES,
     Alignment,
+    ClassLearning,
     Tables,
     at_reading,
     families,
@@ -32,6 +33,16 @@ ALIGNMENT_NAMES = {
     "excess_gap": "excess overfitting",
 }
 """Columns of alignment.csv as people read them."""
+
+
+CLASS_LEARNING_NAMES = {
+    "distinctiveness": "distinctiveness",
+    "contrast": "contrast",
+    "frequency": "frequency",
+    "f1": "F1 at the step",
+    "midway_step": "sooner midway",
+}
+"""Columns of class_learning.csv as people read them."""
 
 
 def tier_rows(tables: Tables, results: Path) -> list[dict[str, Any]]:
@@ -153,6 +164,31 @@ def alignment_rows(alignment: Alignment) -> list[list[str]]:
             _text(row["note"]),
         ]
         for _, row in alignment.summary.iterrows()
+    ]
+
+
+def class_learning_rows(learned: ClassLearning) -> list[list[str]]:
+    """Return the cells of class_learning_summary.csv: all tiers of a recipe first, then each tier."""
+    table = learned.summary
+    order = table["tier"].notna() if table["tier"].isna().any() else table.index
+    rows = table.assign(order=order).sort_values("order", kind="stable")
+    return [
+        [
+            _text(row["tier"]) or "all tiers",
+            _text(row["recipe"]),
+            CLASS_LEARNING_NAMES[row["by"]],
+            CLASS_LEARNING_NAMES[row["outcome"]],
+            _text(row["class"]) or "–",
+            f"{number(row['first'])} ({number(row['first_lower'])} to {number(row['first_upper'])})",
+            number(row["rho"]),
+            f"{number(row['rho_lower'])} to {number(row['rho_upper'])}"
+            if np.isfinite(row["rho_lower"])
+            else "–",
+            f"{row['n']} {row['over']}",
+            *(f"{row[p]:.2g}" if np.isfinite(row[p]) else "–" for p in ("p", "p_adjusted")),
+            _text(row["note"]),
+        ]
+        for _, row in rows.iterrows()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Claims of a study, held or failed: computed from priority.csv and learning.csv.
+"""Claims of a study, held or failed: computed from priority.csv, learning.csv and class_learning.csv.
 
 config/statistics.py says what each kind means.
 """
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..config.statistics import LEARNING, Increasing, Separated
+from ..config.statistics import LEARNING, First, Increasing, Separated
 from ..config.study import Study
 from .contrasts import learning_scalars
+from .learned_first import leads
 from .tables import CLAIMS
 
 
@@ -119,7 +120,12 @@ def with_pooled_spread(groups: list[Estimate], confidence: float) -> list[Estima
     return pooled
 
 
-def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None = None) -> pd.DataFrame:
+def evaluate(
+    study: Study,
+    priority: pd.DataFrame,
+    learning: pd.DataFrame | None = None,
+    learned: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Judge every claim of a study.
 
     Parameters
@@ -130,6 +136,8 @@ def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None
         priority.csv as tables.py reads it.
     learning : DataFrame, optional
         learning.csv, for claims on scalars of learning.
+    learned : DataFrame, optional
+        class_learning.csv, for claims on the class that is learned first.
 
     Returns
     -------
@@ -141,9 +149,9 @@ def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None
     if learning is not None:
         priority = pd.concat([priority, learning_scalars(learning)], ignore_index=True)
     for claim in study.claims:
-        runs = _runs(claim, study, priority)
-        judge = _separated if isinstance(claim, Separated) else _increasing
+        judge = JUDGES[claim.kind]
         try:
+            runs = _leads(claim, learned) if isinstance(claim, First) else _runs(claim, study, priority)
             groups = [
                 estimate(_name(claim, *group), _group(runs, *group), study.statistics.confidence)
                 for group in study.groups_of(claim)
@@ -166,13 +174,24 @@ def _runs(claim: Separated | Increasing, study: Study, priority: pd.DataFrame) -
     return priority[chosen]
 
 
+def _leads(claim: First, learned: pd.DataFrame | None) -> pd.DataFrame:
+    """The lead of the claim's class: one row per run, of every recipe."""
+    if learned is None:
+        raise NotEvaluable("there is no class_learning.csv")
+    found = leads(learned, claim.class_name, claim.by)
+    if found.empty:
+        known = ", ".join(dict.fromkeys(learned["class"]))
+        raise NotEvaluable(f"no tier has one class {claim.class_name or claim.by!r}; the classes are {known}")
+    return found
+
+
 def _group(runs: pd.DataFrame, name: str, recipe: str) -> pd.DataFrame:
     """Runs of a recipe on the tier of that name, or on all tiers whose names start with it."""
     named = np.array([tier == name or tier.startswith(f"{name}-") for tier in runs["tier"]], dtype=bool)
     return runs[named & (runs["recipe"] == recipe)]
 
 
-def _name(claim: Separated | Increasing, name: str, recipe: str) -> str:
+def _name(claim: Separated | Increasing | First, name: str, recipe: str) -> str:
     of_recipes = isinstance(claim, Separated) and (claim.lower_recipe or claim.higher_recipe)
     return f"{name} with {recipe}" if of_recipes else name
 
@@ -195,6 +214,21 @@ def _increasing(claim: Increasing, groups: list[Estimate], unit: str, confidence
     ]
     detail = f"{_quantity(claim, unit)}: {' < '.join(parts) if rise > 0 else '; '.join(parts)}"
     return rise, f"{detail}; smallest rise {rise:.4g}, margin {claim.margin:.4g}"
+
+
+def _first(claim: First, groups: list[Estimate], unit: str, confidence: float) -> tuple[float, str]:
+    (lead,) = groups
+    known = claim.class_name or f"the class of the highest {claim.by}"
+    detail = (
+        f"F1 of {known} − the largest F1 of another class in {lead.name}: {lead.mean:.4g} "
+        f"[{lead.lower:.4g}, {lead.upper:.4g}] ({confidence:.0%} {'normal' if lead.over == 'images' else 't'} "
+        f"interval over {lead.n} {lead.over})"
+    )
+    return lead.lower, f"{detail}; lower end {lead.lower:.4g}, margin {claim.margin:.4g}"
+
+
+JUDGES = {"separated": _separated, "increasing": _increasing, "learned-first": _first}
+"""Kind of claim → what judges it: the number that must exceed the margin, and the numbers in words."""
 
 
 def _quantity(claim: Separated | Increasing, unit: str) -> str:

@@ -56,6 +56,23 @@ ALIGNMENT_SUMMARY = (
 """alignment_summary.csv: a row per instance × alignment × outcome. All of it is exploratory: `p_adjusted` is
 Benjamini–Hochberg within the table."""
 
+CLASS_CURVES = ("tier", "recipe", "seed", "step", "epoch", "class", "n", "recall", "precision", "f1")
+"""class_curves.csv: the rows of every run's class_history.csv behind its tier, recipe and seed."""
+
+CLASS_LEARNING = (
+    "tier", "family", "level", "draw", "control", "recipe", "seed", "class", "n", "step", "f1", "f1_se", "recall",
+    "rank", "by_chance", "last_f1", "learned", "midway_step", "distinctiveness", "contrast", "frequency",
+)  # fmt: skip
+"""class_learning.csv: a row per run × class."""
+
+CLASS_LEARNING_SUMMARY = (
+    "tier", "family", "level", "draw", "recipe", "by", "outcome", "step", "classes", "class", "runs", "undecided",
+    "first", "first_lower", "first_upper", "first_by_chance", "rho", "rho_se", "rho_lower", "rho_upper", "over", "n",
+    "confidence", "p", "permutation", "arrangements", "p_adjusted", "note",
+)  # fmt: skip
+"""class_learning_summary.csv: a row per recipe × tier (empty: all of them) × by × outcome. All of it is exploratory:
+`p_adjusted` is Benjamini–Hochberg within the table."""
+
 CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 """claims.csv: a row per claim of the study."""
 
@@ -88,6 +105,23 @@ def read_contrasts(path: str | Path) -> pd.DataFrame:
 def read_alignment(path: str | Path) -> pd.DataFrame:
     """Read alignment.csv; names and levels are text."""
     return _with_names(read_csv(path, ALIGNMENT))
+
+
+def read_class_learning(path: str | Path) -> pd.DataFrame:
+    """Read class_learning.csv; names and levels are text, `control` None where there is none, `learned` a bool."""
+    table = _with_names(read_csv(path, CLASS_LEARNING, text=["class"]))
+    table["learned"] = table["learned"].astype(str).str.lower() == "true"
+    return table
+
+
+def read_class_learning_summary(path: str | Path) -> pd.DataFrame:
+    """Read class_learning_summary.csv; names and levels are text, `tier` None for all tiers of a recipe."""
+    return _with_names(read_csv(path, CLASS_LEARNING_SUMMARY, text=["class"]))
+
+
+def read_class_curves(path: str | Path) -> pd.DataFrame:
+    """Read class_curves.csv; names are text."""
+    return _with_names(read_csv(path, CLASS_CURVES, text=["class"]))
 
 
 def with_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -19,8 +19,16 @@ def write_csv(target: str | Path, frame: pd.DataFrame) -> None:
         frame.to_csv(path, index=False)
 
 
-def read_csv(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_csv(path: str | Path, columns: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table that must have these columns.
+
+    Parameters
+    ----------
+    path : path
+    columns : sequence of str
+        There may be others.
+    text : sequence of str
+        Columns of text, also where it looks like a number: `007` stays `007`.
 
     Raises
     ------
@@ -31,7 +39,11 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
 
     try:
         frame = pd.read_csv(
-            path, keep_default_na=False, na_values=["", "nan", "NaN"], float_precision="round_trip"
+            path,
+            keep_default_na=False,
+            na_values=["", "nan", "NaN"],
+            float_precision="round_trip",
+            dtype=dict.fromkeys(text, str),
         )
     except FileNotFoundError:
         raise InputError(path, "there is no such file") from None
