@@ -32,6 +32,8 @@ BENCHMARKS = (
     "startup",
     "gradient",
     "gradient_svd",
+    "forward_share",
+    "dfm",
     "gpu",
 )
 ALONE = """
