@@ -1,19 +1,22 @@
 """Which share of a measure's time the model's own forward passes take, at the default batch size.
 
-A measure runs once while its model notes the pixels that it is given. Then the measure takes turns with the same passes
-alone: as many, on pixels of the same shapes that lie ready, in the measure's precision and without gradients. What is
-missing to 1 is everything else: reading and transforming images, making what the model sees, statistics of the answers,
-backward passes where there are some.
+Told in two ways. Inside: the time from the model's call to its return, over the time of the very same measurement;
+other work on the machine disturbs it little. Alone: the measure takes turns with as many passes on pixels of the same
+shapes that lie ready, in the measure's precision and without gradients. What is missing to 1 is everything else:
+reading and transforming images, making what the model sees, statistics of the answers, backward passes where there
+are some.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
-from interleaved import compared, row, seconds, take_turns
+from interleaved import Turn, compared, row, seconds, take_turns
 from made_data import CLASSES, demo_options, made_probe
 from results import print_rows
 from torch import nn
@@ -64,27 +67,63 @@ def run(quick: bool) -> list[dict]:
         model = build_model(recipe, len(CLASSES), channels, SIZE).to(device)
         for case, number in IMAGES[name].items():
             probe = made_probe(number, SIZE, channels)
-            rows.append(_share(f"{name}: {case}", case, model, probe, 3 if quick else turns))
+            rows += _share(f"{name}: {case}", case, model, probe, 3 if quick else turns)
     return rows
 
 
-def _share(what: str, case: str, model: nn.Module, probe: Probe, turns: int) -> dict:
-    """Time a measure and its forward passes alone."""
+def _share(what: str, case: str, model: nn.Module, probe: Probe, turns: int) -> list[dict]:
+    """Time a measure, its forward passes as it makes them, and the same passes alone."""
     name, _, option = case.partition(", ")
     options = measure_options(name, dict([option.split(": ")] if option else []))
-    taken = load_measure(name)
+    taken, inside = load_measure(name), []
 
     def measure() -> None:
-        taken(model, probe, options)
+        with forward_time(model) as spent:
+            taken(model, probe, options)
+        inside.append(Turn(*spent))
 
-    passes = forward_passes(model, measure)
+    passes = forward_passes(model, lambda: taken(model, probe, options))
     times = take_turns({"measure": measure, "passes": _alone(model, passes)}, turns)
-    images = sum(len(pixels) * number for pixels, number in passes)
-    more = compared(times["passes"], times["measure"], "the measure's time")
-    return row(what, images / seconds(times["measure"]), "passes of an image/s", **more)
+    images, over = sum(len(pixels) * number for pixels, number in passes), "the measure's time"
+    return [
+        row(
+            f"{what}: {title}",
+            images / seconds(of_case),
+            "images/s",
+            **compared(of_case, times["measure"], over),
+        )
+        for title, of_case in (
+            ("passes inside it", inside[-turns:]),
+            ("the same passes alone", times["passes"]),
+        )
+    ]
 
 
-def forward_passes(model: nn.Module, measure: Callable[[], None]) -> list[tuple[torch.Tensor, int]]:
+@contextmanager
+def forward_time(model: nn.Module) -> Iterator[list[float]]:
+    """Give the seconds that a model's forward passes take from now on, by the clock and of processor time."""
+    spent, begun = [0.0, 0.0], [0.0, 0.0]
+
+    def clocks() -> tuple[float, float]:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter(), time.process_time()
+
+    def before(*_: object) -> None:
+        begun[:] = clocks()
+
+    def after(*_: object) -> None:
+        spent[:] = [total + now - then for total, now, then in zip(spent, clocks(), begun, strict=True)]
+
+    hooks = [model.register_forward_pre_hook(before), model.register_forward_hook(after)]
+    try:
+        yield spent
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def forward_passes(model: nn.Module, measure: Callable[[], object]) -> list[tuple[torch.Tensor, int]]:
     """Return pixels of every shape that a measure gives to a model, and how often it gives such."""
     seen: dict[torch.Size, torch.Tensor] = {}
     counts: Counter[torch.Size] = Counter()
