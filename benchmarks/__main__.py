@@ -28,6 +28,7 @@ BENCHMARKS = (
     "variants",
     "dataloader",
     "memory",
+    "measure_memory",
     "packing",
     "startup",
     "gradient",

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from spectral_priority.config.measures import MEASURES, Measured
+from spectral_priority.measures.chosen_pixels import ChosenPixels
 from spectral_priority.measures.probe import Probe
 from spectral_priority.measures.registry import load_measure, measure_names, measure_options
 
@@ -29,7 +30,7 @@ BOUNDED = {
 }
 """Measures that hold something of each of so many images, or of each pair, say so: these options bound their number."""
 SHARES = {"gradient": 1.0}
-"""What a measure may keep of an image, as a share of its pixels where it is not a quarter: profiles over rings."""
+"""What a measure may keep of an image, as a share of its pixels where it is not half of them: profiles over rings."""
 OF_IMAGES = [name for name in measure_names() if issubclass(MEASURES[name], Measured)]
 CASES = [(name, {}) for name in OF_IMAGES] + [("shortcuts", {"search": "patches", "candidates": 8})]
 
@@ -93,4 +94,30 @@ def test_twice_the_images_take_no_more_memory_than_a_few_numbers_of_each(name, o
     few, largest = held(name, FEW, options)
     many, largest_of_many = held(name, MANY, options)
     assert largest == largest_of_many <= BATCH
-    assert (many - few) / (MANY - FEW) < SHARES.get(name, 0.25) * PIXELS
+    assert (many - few) / (MANY - FEW) < SHARES.get(name, 0.5) * PIXELS
+
+
+def test_images_of_a_pack_are_read_when_a_measure_asks_for_them():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 3), dtype=np.uint8)
+    pixels.flags.writeable = False
+    index = np.array([7, 3, 29, 3, 11])
+    chosen, expected = ChosenPixels(pixels, index), pixels[index]
+    for key in (2, -1, slice(1, 4), np.array([4, 0, 0]), np.arange(5) > 2, slice(5, 9)):
+        np.testing.assert_array_equal(chosen[key], expected[key])
+        assert type(chosen[key]) is np.ndarray and chosen[key].flags.writeable
+    assert (len(chosen), chosen.shape, chosen.dtype, chosen.ndim) == (5, (5, 4, 4, 3), np.uint8, 4)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_measure_of_images_that_are_read_as_needed_equals_that_of_an_array(name, options):
+    whole = probe(40)
+    order = np.random.default_rng(1).permutation(40)
+    shuffled = np.empty_like(whole.images)
+    shuffled[order] = whole.images
+    columns = whole.labels, whole.image_ids, whole.class_names, whole.training
+    options = measure_options(name, {"batch_size": BATCH, **BOUNDED.get(name, {}), **options})
+    found = [
+        load_measure(name)(model(), Probe(images, *columns), options)
+        for images in (whole.images, ChosenPixels(shuffled, order))
+    ]
+    assert found[0].identical(found[1])
