@@ -39,13 +39,16 @@ BENCHMARKS = (
 )
 ALONE = """
 import importlib, json, sys
+from spectral_priority.allocator import keep_freed_memory
+keep_freed_memory()
 name, quick, file = sys.argv[1:]
 benchmark = importlib.import_module(name)
 rows = benchmark.run(quick == "quick")
 with open(file, "w") as out:
     json.dump({"title": benchmark.TITLE, "rows": rows}, out)
 """
-"""Each benchmark has a process of its own: threads, modes and peak memory of one don't reach the next."""
+"""Each benchmark has a process of its own: threads, modes and peak memory of one don't reach the next. Memory is
+allocated as in the pipeline's programs, for all that is compared."""
 
 
 def main() -> int:

@@ -32,7 +32,6 @@ from spectral_priority import half_plane
 from spectral_priority.config.measures import DominantFrequencyMap
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import HELD_OUT, PackedImages
-from spectral_priority.freed_memory import keep_freed_memory
 from spectral_priority.models import build_model, load_weights
 from spectral_priority.training.checkpoints import open_checkpoints
 from spectral_priority.training.finished import CHECKPOINTS
@@ -54,7 +53,6 @@ OURS = "dfm"
 def run(quick: bool) -> list[dict]:
     """Return the rows; quick: fewer turns, fewer images, the default share of patches only."""
     torch.set_num_threads(1)
-    keep_freed_memory()  # as the measure program does
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = _against_passes(32 if quick else 128, device, 2 if quick else 7)
     return rows + _searches(device, CHOSEN // 2 if quick else CHOSEN, SHARES[: 1 if quick else None], quick)

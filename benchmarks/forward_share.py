@@ -22,7 +22,6 @@ from results import print_rows
 from torch import nn
 
 from spectral_priority.config.recipe import Recipe
-from spectral_priority.freed_memory import keep_freed_memory
 from spectral_priority.measures.measured_model import measuring
 from spectral_priority.measures.probe import Probe
 from spectral_priority.measures.registry import load_measure, measure_options
@@ -57,7 +56,6 @@ IMAGES = {
 def run(quick: bool) -> list[dict]:
     """Return the rows; quick: the demo's model alone, fewer turns."""
     torch.set_num_threads(1)
-    keep_freed_memory()  # as the measure program does
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     models = {DEMO: (Recipe(**demo_options()), 1, 9), RESNET: (Recipe(model="resnet18", stem="cifar"), 3, 5)}
     rows = []

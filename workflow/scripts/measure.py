@@ -16,7 +16,6 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code, options_fingerprint
-from spectral_priority.freed_memory import keep_freed_memory
 from spectral_priority.measures.identity import PARTS, identity_of
 from spectral_priority.measures.registry import load_over_training, measure_module, measure_options
 from spectral_priority.program import parser, run
@@ -45,7 +44,6 @@ def arguments() -> argparse.Namespace:
 
 def main(arguments: argparse.Namespace) -> None:
     """Publish the finished result again, or measure what is not measured yet and publish that."""
-    keep_freed_memory()
     settings = json.loads(arguments.options)
     name = settings.get("measure", arguments.instance)
     code = expect_code("measure", arguments.expect_code, roots=[measure_module(name)])

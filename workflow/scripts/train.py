@@ -21,7 +21,6 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
-from spectral_priority.freed_memory import keep_freed_memory
 from spectral_priority.program import parser, run
 from spectral_priority.store.finished import Finished
 from spectral_priority.training.finished import CHECKPOINTS, CLASS_HISTORY, HISTORY, RUN, publish_run
@@ -83,7 +82,6 @@ def arguments() -> argparse.Namespace:
 def main(arguments: argparse.Namespace) -> None:
     """Publish the finished run, after training it if need be."""
     started = time.monotonic()
-    keep_freed_memory()
     code = expect_code("train", arguments.expect_code)
     recipe = read_recipe(arguments.options)
     images = PackedImages(arguments.images, arguments.threads or recipe.threads)
