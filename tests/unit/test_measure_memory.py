@@ -29,8 +29,6 @@ BOUNDED = {
     "gradient-svd": {"test_images": 16, "permutations": 19},
 }
 """Measures that hold something of each of so many images, or of each pair, say so: these options bound their number."""
-SHARES = {"gradient": 1.0}
-"""What a measure may keep of an image, as a share of its pixels where it is not half of them: profiles over rings."""
 OF_IMAGES = [name for name in measure_names() if issubclass(MEASURES[name], Measured)]
 CASES = [(name, {}) for name in OF_IMAGES] + [("shortcuts", {"search": "patches", "candidates": 8})]
 
@@ -94,7 +92,7 @@ def test_twice_the_images_take_no_more_memory_than_a_few_numbers_of_each(name, o
     few, largest = held(name, FEW, options)
     many, largest_of_many = held(name, MANY, options)
     assert largest == largest_of_many <= BATCH
-    assert (many - few) / (MANY - FEW) < SHARES.get(name, 0.5) * PIXELS
+    assert (many - few) / (MANY - FEW) < PIXELS / 2
 
 
 def test_images_of_a_pack_are_read_when_a_measure_asks_for_them():
