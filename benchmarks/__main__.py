@@ -28,10 +28,13 @@ BENCHMARKS = (
     "variants",
     "dataloader",
     "memory",
+    "measure_memory",
     "packing",
     "startup",
     "gradient",
     "gradient_svd",
+    "forward_share",
+    "dfm",
     "gpu",
 )
 ALONE = """

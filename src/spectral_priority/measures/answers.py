@@ -45,6 +45,11 @@ def logits_of(model: nn.Module, pixels: torch.Tensor, labels: np.ndarray | torch
     return logits.double()
 
 
+def predicted_classes(model: nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the predicted class (n,) of each image, the first of equal ones; see `logits_of`."""
+    return logits_of(model, pixels, labels).argmax(dim=1)
+
+
 def answers(
     model: nn.Module, pixels: torch.Tensor, labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:

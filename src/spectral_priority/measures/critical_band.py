@@ -42,7 +42,7 @@ from torch import nn
 
 from .. import filtering
 from ..config.measures import CriticalBand
-from .answers import answers
+from .answers import predicted_classes
 from .draws import jackknife_groups, keyed_normal
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
@@ -276,12 +276,12 @@ def _correct(model: nn.Module, probe: LabelledImages, options: CriticalBand) -> 
     for batch, pixels, labels in probe.batches(model, options.batch_size):
 
         def right(seen: torch.Tensor, labels: torch.Tensor = labels) -> np.ndarray:
-            return (answers(model, seen, labels)[0] == labels).cpu().numpy()
+            return (predicted_classes(model, seen, labels) == labels).cpu().numpy()
 
         clean[batch] = right(pixels)
         for band, noise in enumerate(octave_noise(options.seed, probe.image_ids[batch], probe.size, pixels)):
             for number, strength in enumerate(options.strengths):
-                noisy[batch, number, band] = right(pixels + strength * noise)
+                noisy[batch, number, band] = right(torch.add(pixels, noise, alpha=strength))
     return clean, noisy
 
 

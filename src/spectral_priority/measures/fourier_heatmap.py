@@ -43,7 +43,7 @@ from torch import nn
 from .. import filtering, fourier, half_plane
 from ..config.measures import FourierHeatmap
 from ..errors import InputError
-from .answers import answers
+from .answers import predicted_classes
 from .draws import keyed_signs, keyed_uniform
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
@@ -152,7 +152,7 @@ def _errors(
     clean = np.empty(len(probe.labels))
     by_frequency, by_ring = np.zeros(len(tried)), np.zeros((len(probe.labels), belongs.shape[1]))
     for batch, pixels, labels in probe.batches(model, options.batch_size):
-        clean[batch] = (answers(model, pixels, labels)[0] != labels).cpu().numpy()
+        clean[batch] = (predicted_classes(model, pixels, labels) != labels).cpu().numpy()
         # Of all frequencies, so that `largest` does not change the signs of those that are tried.
         signs = keyed_signs(options.seed, probe.image_ids[batch], (len(frequencies), pixels.shape[1]))
         at_once = max(1, options.batch_size // len(labels))
@@ -160,8 +160,8 @@ def _errors(
             part = tried[start : start + at_once]
             waves = torch.from_numpy(norm * filtering.basis_images(size, frequencies[part])).to(pixels)
             sign = torch.from_numpy(signs[:, part]).to(pixels).transpose(0, 1)
-            seen = pixels + sign[..., None, None] * waves[:, None, None]
-            found, _ = answers(model, seen.flatten(0, 1), labels.repeat(len(part)))
+            seen = torch.addcmul(pixels, sign[..., None, None], waves[:, None, None])
+            found = predicted_classes(model, seen.flatten(0, 1), labels.repeat(len(part)))
             wrong = (found.reshape(len(part), -1) != labels).cpu().numpy().astype(np.float64)
             by_frequency[start : start + at_once] += wrong.sum(axis=1)
             by_ring[batch] += wrong.T @ belongs[part]

@@ -99,11 +99,11 @@ def squared_distances(
     >>> squared_distances(images, np.arange(2), torch.device("cpu")).tolist()
     [[0.0, 3.0], [3.0, 0.0]]
     """
-    flat = images.reshape(len(images), -1)
+    flat = images[index].reshape(len(index), -1)
     packed = _to_numpy(flat[:1, :1]).dtype == np.uint8
     products = torch.zeros(len(index), len(index), dtype=torch.float64, device=device)
     for start in range(0, flat.shape[1], COLUMNS):
-        part = torch.from_numpy(_to_numpy(flat[:, start : start + COLUMNS][index])).to(device).double()
+        part = torch.from_numpy(_to_numpy(flat[:, start : start + COLUMNS])).to(device).double()
         if not packed:
             part = part - part.mean(dim=0)  # distances are small differences of squares
         products += part @ part.T

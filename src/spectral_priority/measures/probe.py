@@ -13,6 +13,7 @@ from ..data.manifest import Manifest
 from ..errors import InputError
 from ..training.batches import BATCH_NORM, fixed_sample
 from ..training.examples import training_examples
+from .chosen_pixels import ChosenPixels
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Probe:
 
     Attributes
     ----------
-    images : ndarray (n, y, x, channel) uint8
-        Pixels as they are packed.
+    images : ndarray or ChosenPixels (n, y, x, channel) uint8
+        Pixels as they are packed; those of a pack are mapped, so that a measure holds no more than it looks at.
     labels : ndarray (n,) int64
         Classes of the tier, 0 … k−1.
     image_ids : ndarray (n,) int64
@@ -38,7 +39,7 @@ class Probe:
         Names of these classes.
     """
 
-    images: np.ndarray
+    images: np.ndarray | ChosenPixels
     labels: np.ndarray
     image_ids: np.ndarray
     class_names: list[str]
@@ -74,7 +75,7 @@ def read_probe(packed: PackedImages, manifest: Manifest, recipe: Recipe, trainin
             f"tier {manifest.facts['tier']}", "has no probe images", todo="set images.probe above 0"
         )
     return Probe(
-        images=packed.read(index),
+        images=packed.read(index) if packed.is_encoded else ChosenPixels(packed.pixels, index),
         labels=manifest.label["probe"],
         image_ids=index,
         class_names=manifest.class_names,
