@@ -42,6 +42,9 @@ RTOL_OF_ERRORS = 1e-4
 QUICK = {"paths": {"pairs": 20, "samples": 16}}
 """Options of costly measures that keep this suite quick; what is promised holds for any."""
 
+ADD_NOISE = ("critical-band", "fourier-heatmap")
+"""Measures whose noise is drawn for the place of a pixel or a frequency: it does not turn with the images."""
+
 OF_IMAGES = [name for name in measure_names() if issubclass(MEASURES[name], Measured)]
 OF_WEIGHTS = [name for name in measure_names() if name not in OF_IMAGES]
 
@@ -265,6 +268,42 @@ def test_a_model_that_collapses_in_training_is_swept_and_counted(name):
     assert_counted(swept if conclude is None else conclude(swept))
 
 
+MODES = [
+    ("gradient", {"legacy": "freqbias"}),
+    ("gradient", {"legacy": "fourier-sensitivity", "corners": True}),
+    ("gradient", {"of": "mean-gradient", "objective": "margin"}),
+    ("gradient", {"channels": "sum", "objective": "probability"}),
+    ("band-accuracy", {"keep_dc": False, "energy_rings": 0}),
+    ("critical-band", {"legacy": "critical-band-masking"}),
+    ("fourier-heatmap", {"largest": 3, "most_images": 20}),
+    ("paths", {"legacy": "spectral-bias", "per_class": False}),
+    ("fprinciple", {"legacy": "uncentred", "most_images": 30}),
+    ("dfm", {"images_per_class": 5}),
+    ("shortcuts", {"search": "patches", "candidates": 20}),
+    ("shortcuts", {"images_per_class": 4, "evaluate": "others"}),
+    ("gradient-svd", {"statistics": "batch", "permutations": 0}),
+]
+"""Options under which a measure does something else, which is promised the same."""
+
+
+@pytest.mark.parametrize(("name", "options"), MODES)
+@pytest.mark.filterwarnings("error")
+def test_other_modes_are_counted_and_depend_neither_on_batch_nor_order(name, options):
+    usual = probe()
+    order = np.random.default_rng(3).permutation(len(usual.labels))
+    chosen = (part[order] for part in (usual.images, usual.labels, usual.image_ids))
+    shuffled = Probe(*chosen, usual.class_names, usual.training)
+    measure, double = load_measure(name), model().double()
+    expected = measure(double, usual, options_of(name, **options))
+    same(expected, measure(double, shuffled, options_of(name, **options, batch_size=7)))
+    assert_counted(expected)
+    cases = ["a dead model", "a model saturated ten thousandfold", "ten images of one colour"]
+    if "evaluate" not in options:  # without the images that frequencies were chosen by, none would be left
+        cases.append("one image a class")
+    for made, change in map(DEGENERATE.get, cases):
+        assert_counted(measure(made(), change(usual), options_of(name, **options)))
+
+
 @every_measure_of_images
 @pytest.mark.parametrize("by", [1e3, 1e4])
 def test_a_saturated_model_has_the_numbers_that_float64_has(name, by):
@@ -345,6 +384,35 @@ def test_the_order_of_images_does_not_matter(name):
         usual.images[order], usual.labels[order], usual.image_ids[order], usual.class_names, usual.training
     )
     same(taken_in_double(name), taken_in_double(name, shuffled, batch_size=10))
+
+
+class Turned(nn.Module):
+    """A model that turns its images back by a right angle."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = model().double()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.inner(torch.rot90(pixels, -1, (2, 3)))
+
+
+@pytest.mark.parametrize("size", [16, 17])
+@pytest.mark.parametrize("name", [name for name in OF_IMAGES if name not in ADD_NOISE])
+def test_turning_the_images_and_the_model_by_a_right_angle_changes_nothing_but_maps(name, size):
+    usual = probe(shape=(size, size))
+    turned = replace(
+        usual,
+        images=np.rot90(usual.images, 1, (1, 2)).copy(),
+        training=np.rot90(usual.training, 1, (1, 2)).copy(),
+    )
+    straight = load_measure(name)(model().double(), usual, options_of(name))
+    found = load_measure(name)(Turned(), turned, options_of(name))
+    if name == "gradient-svd":
+        straight["layer"] = [f"inner.{layer}" for layer in straight.layer.values]
+    maps = [key for key, values in straight.variables.items() if {"u", "v"} & set(values.dims)]
+    assert len(straight.data_vars) > len(maps) + 5
+    same(straight.drop_vars(maps), found.drop_vars(maps))
 
 
 @every_measure_of_weights
