@@ -43,7 +43,7 @@ def test_the_title_of_curves_over_training_names_the_largest_change():
     assert (
         figure.title_text == "band-accuracy of x: accuracy of none goes from 0.20 to 0.30, the largest change"
     )
-    assert "n = 7 images. Bands: 95 % intervals" in " ".join(figure.texts[1].get_text().split())
+    assert "n = 7 images. Bands: 95 % intervals." in " ".join(figure.texts[1].get_text().split())
     assert data.columns.tolist() == ["step", "curve", "value", "standard_error"] and len(data) == 6
 
 

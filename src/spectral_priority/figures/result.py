@@ -272,7 +272,7 @@ def _note(dataset: xr.Dataset, view: View, chosen: list[str]) -> list[str]:
     curves = view.over not in ("plane", "ring over training")
     few = not view.by or dataset.sizes.get(view.by, 0) <= FEW
     drawn = curves and few and f"{view.variables[0]}_se" in dataset
-    said.append("Bands: 95 % intervals over them." if drawn else "No interval.")
+    said.append("Bands: 95 % intervals." if drawn else "No interval.")
     if view.over == "plane" and view.by and dataset.sizes[view.by] > MOST:
         said.append(f"The first {MOST} of {dataset.sizes[view.by]}.")
     return said
