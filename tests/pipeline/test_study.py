@@ -27,6 +27,8 @@ def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(fini
         *("mini/config.yaml", "mini/tiers/labels-shape-d0.json", "mini/tiers/labels-shape-d0.npz"),
         *(
             "mini/complexity/labels-shape-d0.csv",
+            "mini/complexity/labels-shape-d0/class-mean-psd.h5",
+            "mini/complexity/labels-shape-d0/pinson.h5",
             "mini/priority.csv",
             "mini/complexity.csv",
             "mini/learning.csv",

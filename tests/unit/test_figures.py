@@ -12,10 +12,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from simulated_study import simulate
 
+from spectral_priority import complexity
 from spectral_priority.config import load_study
 from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, PER_TIER
 from spectral_priority.figures.save import save
-from spectral_priority.figures.tables import read_tables
+from spectral_priority.figures.tables import COMPLEXITY_NAMES, read_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("priority", "complexity", "learning", "profiles", "correlations", "contrasts", "claims")
@@ -48,6 +49,11 @@ def small(tmp_path_factory):
     return tables_of(
         tmp_path_factory.mktemp("small"), families=("labels", "control"), draws=1, seeds=1, reached=False
     )
+
+
+def test_every_complexity_measure_has_a_name_for_people():
+    assert list(COMPLEXITY_NAMES) == list(complexity.MEASURES)
+    assert len(set(COMPLEXITY_NAMES.values())) == len(COMPLEXITY_NAMES)
 
 
 @pytest.mark.parametrize("name", DRAWN)

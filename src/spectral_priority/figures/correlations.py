@@ -55,7 +55,9 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         panels[place].tick_params(labeltop=place < columns, labelbottom=False, labelleft=place % columns == 0)
     if shown:
         colours = panels[0].images[0]
-        figure.colorbar(colours, ax=panels[: len(shown)], label="Spearman's ρ", aspect=30, pad=0.01)
+        figure.colorbar(
+            colours, ax=panels[: len(shown)], label="Spearman's ρ", location="bottom", aspect=60, pad=0.02
+        )
     else:
         panels[0].set_axis_off()
     frame(figure, _finding(data), _note(tables, data) + left_out)
@@ -103,7 +105,7 @@ def _panel(axes: Axes, cells: pd.DataFrame, scalars: list[str], measures: list[s
             color="white" if abs(row.spearman) > 0.65 else "black",
         )  # fmt: skip
     axes.set_xticks(
-        range(len(measures)), [COMPLEXITY_NAMES.get(name, name) for name in measures], rotation=45, ha="left"
+        range(len(measures)), [COMPLEXITY_NAMES.get(name, name) for name in measures], rotation=90
     )
     axes.set_yticks(range(len(scalars)), [SCALAR_NAMES.get(name, name) for name in scalars])
     axes.tick_params(length=0)

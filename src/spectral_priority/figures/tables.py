@@ -62,8 +62,8 @@ COMPLEXITY_NAMES = {
     "n3": "N3 error",
     "psd_slope": "PSD slope",
     "psd_centroid": "PSD centroid",
-    "class_mean_psd_centroid": "class-mean PSD centroid",
-    "pinson_centroid": "Pinson centroid",
+    "class_mean_psd_centroid": "class-mean PSD",
+    "pinson_centroid": "Pinson",
 }
 """Complexity measures as people read them."""
 
