@@ -36,9 +36,9 @@ IMAGES = {
         "fourier-heatmap": 32,
         "critical-band": 512,
         "band-accuracy": 1024,
-        "dfm": 64,
-        "shortcuts": 64,
-        "shortcuts, search: patches": 16,
+        "dfm": 160,
+        "shortcuts": 160,
+        "shortcuts, search: patches": 32,
         "fprinciple": 1024,
         "paths": 256,
     },
@@ -50,7 +50,7 @@ IMAGES = {
         "shortcuts": 2,
     },
 }
-"""By model and measure: so many that a turn takes a second or some, with at least one full batch of passes."""
+"""By model and measure: so many that a turn takes some seconds, in full batches of passes; the demo's probe has 160."""
 
 
 def run(quick: bool) -> list[dict]:

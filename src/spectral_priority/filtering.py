@@ -108,13 +108,11 @@ def basis_images(size: int, frequencies: np.ndarray) -> np.ndarray:
     >>> bool(np.allclose(np.linalg.norm(basis_images(5, distinct_frequencies(5)), axis=(1, 2)), 1))
     True
     """
-    angle = 2 * np.pi / size * (frequencies[..., None] * np.arange(size) % size)  # whole turns lose digits
-    (u, v), (cos_u, cos_v), (sin_u, sin_v) = (
-        np.moveaxis(part, 1, 0) for part in (frequencies, np.cos(angle), np.sin(angle))
-    )
-    image = cos_u[:, :, None] * cos_v[:, None, :] - sin_u[:, :, None] * sin_v[:, None, :]
-    own_partner = (2 * u % size == 0) & (2 * v % size == 0)
-    return image * (np.where(own_partner, 1.0, np.sqrt(2)) / size)[:, None, None]
+    own_partner = (2 * frequencies % size == 0).all(axis=1)
+    scale = np.where(own_partner, 1.0, np.sqrt(2)) / size
+    down, across = plane_waves(size)[frequencies.T % size]
+    down = scale[:, None, None] * down[:, :, None]
+    return down.real * across.real[:, None, :] - down.imag * across.imag[:, None, :]
 
 
 @cache

@@ -205,10 +205,10 @@ def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) 
 
 
 def _energy(model: nn.Module, probe: LabelledImages, batch_size: int) -> np.ndarray:
-    """Half-plane power of all images together, summed over channels; DC left out."""
+    """Half-plane power of all images together, summed over channels, not normalised; DC left out."""
     total = 0.0
     for _, pixels, _ in probe.batches(model, batch_size):
-        power = torch.fft.rfft2(pixels.double(), norm="ortho").abs().square().sum(dim=1)
+        power = torch.view_as_real(torch.fft.rfft2(pixels.double())).square().sum(dim=(1, -1))
         total = total + (power * _varied(pixels)[:, None, None]).sum(dim=0)
     energy = total.cpu().numpy()
     energy[0, 0] = 0.0
@@ -238,7 +238,7 @@ def _answers_to(
             weights = torch.from_numpy(gone).to(pixels.device)
             whole = torch.tensor(fourier.hermitian_weights(probe.size), device=pixels.device)
         spectrum = torch.fft.rfft2(pixels)
-        power = spectrum.abs().double().square().sum(dim=1)
+        power = torch.view_as_real(spectrum).double().square().sum(dim=(1, -1))
         power[:, 0, 0] = 0.0
         varied, total = _varied(pixels), (power * whole).sum(dim=(1, 2))
         share = (power.flatten(1) @ weights.flatten(1).T).T / total.where(varied, torch.inf)

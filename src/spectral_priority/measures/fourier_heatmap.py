@@ -156,12 +156,13 @@ def _errors(
         # Of all frequencies, so that `largest` does not change the signs of those that are tried.
         signs = keyed_signs(options.seed, probe.image_ids[batch], (len(frequencies), pixels.shape[1]))
         at_once = max(1, options.batch_size // len(labels))
+        of_pass = labels.repeat(at_once)
         for start in range(0, len(tried), at_once):
             part = tried[start : start + at_once]
             waves = torch.from_numpy(norm * filtering.basis_images(size, frequencies[part])).to(pixels)
             sign = torch.from_numpy(signs[:, part]).to(pixels).transpose(0, 1)
             seen = torch.addcmul(pixels, sign[..., None, None], waves[:, None, None])
-            found = predicted_classes(model, seen.flatten(0, 1), labels.repeat(len(part)))
+            found = predicted_classes(model, seen.flatten(0, 1), of_pass[: len(part) * len(labels)])
             wrong = (found.reshape(len(part), -1) != labels).cpu().numpy().astype(np.float64)
             by_frequency[start : start + at_once] += wrong.sum(axis=1)
             by_ring[batch] += wrong.T @ belongs[part]

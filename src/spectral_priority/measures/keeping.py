@@ -39,9 +39,10 @@ def answers_to_kept(
     count, _, size = pixels.shape[:3]
     spectrum = torch.fft.rfft2(pixels)
     together = max(1, batch_size // count)
+    of_pass = labels.repeat(together)
     for start in range(0, len(masks), together):
         part = slice(start, min(start + together, len(masks)))
         kept = torch.from_numpy(masks[part]).to(pixels.device)[:, None, None]
         seen = torch.fft.irfft2(spectrum * kept, s=(size, size)).flatten(0, 1)
-        predicted, loss = answers(model, seen, labels.repeat(len(kept)))
+        predicted, loss = answers(model, seen, of_pass[: len(kept) * count])
         yield part, predicted.view(len(kept), count), loss.view(len(kept), count)

@@ -78,13 +78,14 @@ def candidates(
     """
     made = np.empty((number, survivors.shape[2]), dtype=bool)
     grids = [half_plane.patches(size, side, shifted) for shifted in (False, True)[: 1 + (side > 1)]]
-    turns = [[grids[0]], [grids[-1]], grids]
+    counts = [int(grid.max()) + 1 for grid in grids]
+    laid = list(zip(grids, counts, strict=True))
+    turns = [laid[:1], laid[-1:], laid]
     for turn in range(number):
         of_class = survivors[random.integers(len(survivors))]
         within = of_class[random.integers(len(of_class))]
         kept = np.zeros(len(within), dtype=bool)
-        for grid in turns[turn % 3]:
-            count = grid.max() + 1
+        for grid, count in turns[turn % 3]:
             drawn = random.permutation(count) < max(1, round(share / len(turns[turn % 3]) * count))
             kept |= drawn[grid]
         made[turn] = within & kept

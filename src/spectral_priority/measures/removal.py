@@ -71,6 +71,7 @@ def loss_increases(
     flat = pixels.reshape(1, count * channels, size * size)
     coefficients = _coefficients(pixels).movedim(-2, 0).reshape(-1, count * channels, 2)
     together = max(1, batch_size // count)
+    of_pass = labels.repeat(together)
     _, loss = answers(model, pixels, labels)
     increase = loss.new_empty(len(coefficients), count)
     for start in range(0, len(coefficients), together):
@@ -79,9 +80,8 @@ def loss_increases(
         waves = _waves(size, start, number, pixels.dtype, pixels.device)
         removed = torch.baddbmm(flat.expand(number, -1, -1), part, waves, alpha=-1)
         removed = removed.view(number * count, channels, size, size)
-        increase[start : start + number] = answers(model, removed, labels.repeat(number))[1].view(
-            number, count
-        )
+        of_removed = answers(model, removed, of_pass[: number * count])[1]
+        increase[start : start + number] = of_removed.view(number, count)
     return loss, increase.T - loss[:, None]
 
 
