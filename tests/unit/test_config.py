@@ -205,3 +205,43 @@ def test_options_that_are_equal_have_the_same_canonical_text():
 def test_the_written_schema_and_reference_are_those_of_the_typed_configuration():
     assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(schema())), "run: make reference"
     assert README.read_text() == readme(), "run: make reference"
+
+
+def test_measures_on_other_images_and_with_the_masks_of_another_instance_fit_the_study():
+    datasets = {
+        "s": {"source": {"kind": "shapes-textures"}, "size": 32},
+        "other": {"source": {"kind": "shapes-textures"}, "size": 32},
+        "large": {"source": {"kind": "shapes-textures"}, "size": 48},
+        "grey": {"source": {"kind": "shapes-textures"}, "size": 32, "color": "grey"},
+    }
+    fits = {
+        "gradient": {},
+        "shortcuts": {},
+        "there": {"measure": "shortcuts", "masks": "shortcuts", "probe": {"dataset": "other"}},
+    }
+    assert study(datasets=datasets, measures=fits).measures["there"].probe.dataset == "other"
+
+    def said(recipes=None, **there):
+        document = yaml.safe_load(SMALL) | {"datasets": datasets, "recipes": recipes or {"base": {}}}
+        return fault(document | {"measures": fits | {"there": {"measure": "shortcuts", **there}}})
+
+    assert "measures.there.probe.dataset: found 'none', but the data sets are: s, other, large, grey" in said(
+        probe={"dataset": "none"}
+    )
+    assert "large has size: 48, but the tier regroup-2-d0 is made from s, which has size: 32" in said(
+        probe={"dataset": "large"}
+    )
+    assert "grey has color: grey, but the tier" in said(probe={"dataset": "grey"})
+    for other in ("none", "gradient", "there"):
+        assert f"measures.there.masks: found {other!r}, but the instances of shortcuts that look" in said(
+            masks=other
+        )
+    chain = fits | {"last": {"measure": "shortcuts", "masks": "there"}}
+    document = yaml.safe_load(SMALL) | {"datasets": datasets, "measures": chain}
+    assert "measures.last.masks: found 'there'" in fault(document)
+    inside = {"base": {"measure_during_training": True}}
+    for option in ({"masks": "shortcuts"}, {"probe": {"dataset": "other"}}):
+        (name,) = option
+        assert f"measures.there.{name}: can't be had with recipes.base.measure_during_training" in said(
+            inside, **option
+        )

@@ -12,6 +12,7 @@ PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "src"))
 
 from spectral_priority.config import Run, canonical, choose_study, load_study
+from spectral_priority.config.instances import masks_of, probe_of
 from spectral_priority.config.sources import source_of
 from spectral_priority.errors import InputError
 from spectral_priority.figures import FIGURES, OF_ARTEFACTS, PER_TIER, figures_of

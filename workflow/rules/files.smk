@@ -105,6 +105,25 @@ def measured_in_training(wildcards):
     return ["--measures", canonical(instances)]
 
 
+def probe_images_of(instance):
+    """The images of another data set that an instance is measured on; none where it takes the tier's."""
+    probe = probe_of(STUDY.measures[instance])
+    return IMAGES.format(pack=f"{probe.dataset}-{STUDY.datasets[probe.dataset].size}px") if probe else []
+
+
+def masks_for(wildcards):
+    """What the instance found whose masks this one tries, in the same run; none where it looks for its own."""
+    other = masks_of(STUDY.measures[wildcards.instance])
+    run = {"tier": wildcards.tier, "recipe": wildcards.recipe, "seed": wildcards.seed}
+    return SPECTRA.format(**run, instance=other) if other else []
+
+
+def other_inputs(wildcards, input):
+    """The arguments for those inputs that not every measure has."""
+    given = {"--probe-images": input.probe_images, "--masks": input.masks}
+    return [word for name, path in given.items() if path for word in (name, path)]
+
+
 def several_gpus(number):
     """The command that starts a Python program: once for each GPU, where a training uses several."""
     return (

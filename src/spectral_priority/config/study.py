@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
-from . import sources
+from . import instances, sources
 from .base import Count, Name, Section
 from .datasets import Dataset
 from .measures import MEASURES, MeasureOptions
@@ -110,7 +110,7 @@ class Study(Section):
         tiers = {tier.name for tier in self.list_tiers()}
         if len(tiers) < len(self.list_tiers()):
             raise ValueError("tiers: two tiers have the same name; a level is listed twice")
-        for fault in sources.faults(self):
+        for fault in (*sources.faults(self), *instances.faults(self)):
             raise ValueError(fault)
         profiles = [name for name, options in self.measures.items() if options.measure == "gradient"]
         if not profiles:
