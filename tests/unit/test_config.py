@@ -155,7 +155,29 @@ def test_a_study_without_the_gradient_and_a_claim_about_another_measure_are_refu
     }
     measures = {"gradient": {}, "paths": {}}
     found = fault({**small, "measures": measures, "claims": [claim]})
-    assert "claims[0].instance: found 'paths', but the instances of gradient are: gradient" in found
+    assert "claims[0].scalar: found 'centroid', but the scalars of paths (paths) are: softmax_w" in found
+    claim |= {"instance": "path"}
+    found = fault({**small, "measures": measures, "claims": [claim]})
+    assert "claims[0].instance: found 'path', but the instances are: gradient, paths" in found
+    claim |= {"instance": "paths", "scalar": "logit_within_centroid"}
+    parse_study({**small, "measures": measures, "claims": [claim]})
+
+
+def test_a_claim_may_compare_two_instances_that_have_the_scalar():
+    measures = {"gradient": {}, "here": {"measure": "shortcuts"}, "there": {"measure": "shortcuts"}}
+    claim = {
+        "kind": "separated", "text": "x", "lower": "labels-shape", "higher": "labels-shape",
+        "lower_instance": "there", "higher_instance": "here", "scalar": "headline_tpr",
+    }  # fmt: skip
+    small = {**yaml.safe_load(SMALL), "measures": measures}
+    parse_study({**small, "claims": [claim]})
+    found = fault({**small, "claims": [claim | {"lower_instance": "gradient"}]})
+    assert "claims[0].scalar: found 'headline_tpr', but the scalars of gradient (gradient) are: cen" in found
+    assert "those of learning: validation_accuracy" in found
+    found = fault({**small, "claims": [claim | {"higher_instance": "away"}]})
+    assert "claims[0].higher_instance: found 'away'" in found
+    found = fault({**small, "claims": [claim | {"higher_instance": "there"}]})
+    assert "the same tiers with the same recipe and instance" in found
 
 
 def test_a_key_given_twice_is_refused(tmp_path):

@@ -1,6 +1,6 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv.
 import yaml
 
@@ -37,7 +37,7 @@ rule study_file:
 
 
 rule gather:
-    """Gather every run's priority, complexity, learning curve and profile into four tables."""
+    """Gather every run's priority, complexity, learning curve and profile into tables."""
     input:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
@@ -46,6 +46,7 @@ rule gather:
         spectra=SPECTRA_FILES,
     output:
         priority=f"{RESULTS}/priority.csv",
+        measures=f"{RESULTS}/measures.csv",
         complexity=f"{RESULTS}/complexity.csv",
         learning=f"{RESULTS}/learning.csv",
         profiles=f"{RESULTS}/profiles.h5",
@@ -65,7 +66,7 @@ rule gather:
         "gather the results of {STUDY.study}"
     shell:
         'python "$PROGRAMS/gather.py" --study {input.study:q} --results results --priority {output.priority:q}'
-        " --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
+        " --measures {output.measures:q} --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
         " --log {log:q} --expect-code {params.code}"
 
 
@@ -74,6 +75,7 @@ rule correlate:
     input:
         study=RESOLVED,
         priority=rules.gather.output.priority,
+        measures=rules.gather.output.measures,
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
     output:
@@ -95,7 +97,8 @@ rule correlate:
     message:
         "correlate priority with complexity in {STUDY.study}"
     shell:
-        'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --complexity {input.complexity:q}'
+        'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --measures {input.measures:q}'
+        " --complexity {input.complexity:q}"
         " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
         " --contrasts {output.contrasts:q} --claims {output.claims:q}"
         " --log {log:q} --expect-code {params.code}"

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from ..config.statistics import LEARNING, Increasing, Separated
-from ..config.study import Study
+from ..config.study import Group, Study
 from .contrasts import learning_scalars
 from .tables import CLAIMS
 
@@ -127,7 +127,7 @@ def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None
     study : Study
         Its claims and statistics settings.
     priority : DataFrame
-        priority.csv as tables.py reads it.
+        priority.csv, and the rows of measures.csv below it, as tables.py reads them.
     learning : DataFrame, optional
         learning.csv, for claims on scalars of learning.
 
@@ -141,14 +141,14 @@ def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None
     if learning is not None:
         priority = pd.concat([priority, learning_scalars(learning)], ignore_index=True)
     for claim in study.claims:
-        runs = _runs(claim, study, priority)
+        rows_of = _runs(claim, study, priority)
         judge = _separated if isinstance(claim, Separated) else _increasing
         try:
             groups = [
-                estimate(_name(claim, *group), _group(runs, *group), study.statistics.confidence)
+                estimate(_name(claim, group), _group(rows_of, group), study.statistics.confidence)
                 for group in study.groups_of(claim)
             ]
-            found, detail = judge(claim, groups, runs["unit"].iloc[0], study.statistics.confidence)
+            found, detail = judge(claim, groups, rows_of["unit"].iloc[0], study.statistics.confidence)
         except NotEvaluable as reason:
             found, detail = None, f"can't be evaluated: {reason}"
         held = found is not None and found > claim.margin
@@ -157,24 +157,34 @@ def evaluate(study: Study, priority: pd.DataFrame, learning: pd.DataFrame | None
 
 
 def _runs(claim: Separated | Increasing, study: Study, priority: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the claim's scalar: one per run, of every recipe."""
+    """Rows of the claim's scalar: one per run and instance, of every recipe."""
     chosen = (priority["scalar"] == claim.scalar) & (priority["reading"] == claim.reading)
     if claim.scalar not in LEARNING:
-        chosen &= priority["instance"] == claim.instance
+        chosen &= priority["instance"].isin([group.instance for group in study.groups_of(claim)])
     if claim.reading == "matched-loss":
         chosen &= np.isclose(priority["fraction"].astype(float), study.statistics.matched_fraction)
     return priority[chosen]
 
 
-def _group(runs: pd.DataFrame, name: str, recipe: str) -> pd.DataFrame:
-    """Runs of a recipe on the tier of that name, or on all tiers whose names start with it."""
-    named = np.array([tier == name or tier.startswith(f"{name}-") for tier in runs["tier"]], dtype=bool)
-    return runs[named & (runs["recipe"] == recipe)]
+def _group(runs: pd.DataFrame, group: Group) -> pd.DataFrame:
+    """Runs of a recipe on the tier of that name, or on all tiers whose names start with it, by one instance."""
+    start = f"{group.tiers}-"
+    named = np.array([tier == group.tiers or tier.startswith(start) for tier in runs["tier"]], dtype=bool)
+    read = (runs["instance"] == group.instance) | runs["scalar"].isin(LEARNING)
+    return runs[named & (runs["recipe"] == group.recipe) & read]
 
 
-def _name(claim: Separated | Increasing, name: str, recipe: str) -> str:
-    of_recipes = isinstance(claim, Separated) and (claim.lower_recipe or claim.higher_recipe)
-    return f"{name} with {recipe}" if of_recipes else name
+def _name(claim: Separated | Increasing, group: Group) -> str:
+    by = isinstance(claim, Separated)
+    of_recipes, of_instances = (
+        by and (getattr(claim, f"lower_{what}") or getattr(claim, f"higher_{what}"))
+        for what in ("recipe", "instance")
+    )
+    return (
+        group.tiers
+        + f" with {group.recipe}" * bool(of_recipes)
+        + f" by {group.instance}" * bool(of_instances)
+    )
 
 
 def _separated(claim: Separated, groups: list[Estimate], unit: str, confidence: float) -> tuple[float, str]:
@@ -199,4 +209,7 @@ def _increasing(claim: Increasing, groups: list[Estimate], unit: str, confidence
 
 def _quantity(claim: Separated | Increasing, unit: str) -> str:
     name = claim.scalar.replace("_", " ") if claim.scalar in LEARNING else claim.scalar
+    compared = getattr(claim, "lower_instance", None) or getattr(claim, "higher_instance", None)
+    if claim.instance != "gradient" and claim.scalar not in LEARNING and not compared:
+        name += f" by {claim.instance}"
     return name if unit == "1" else f"{name} in {unit}"

@@ -12,7 +12,7 @@ PRIORITY = (
     "tier", "family", "kind", "level", "draw", "chain", "control", "recipe", "seed", "instance", "reading",
     "fraction", "scalar", "value", "standard_error", "untrained", "unit", "n", "reached",
 )  # fmt: skip
-"""priority.csv: a row per run × instance × reading × scalar."""
+"""priority.csv: a row per run × instance × reading × scalar of a profile; measures.csv: of the other measures."""
 
 COMPLEXITY = (
     "tier", "family", "level", "draw", "measure", "value", "standard_error", "n", "unit", "harder",
