@@ -33,6 +33,11 @@ SPECTRA_FILES = [
     for run in RUNS
     for instance in STUDY.measures
 ]
+SHORTCUT_FILES = [
+    SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
+    for run in RUNS
+    for instance in of_measure(STUDY, "shortcuts")
+]
 
 
 def pack_of(tier):
@@ -148,9 +153,16 @@ ALIGNMENT = {
 }
 
 
-def alignment_of(name):
-    """The tables that a figure of planted artefacts needs, by argument; no other figure waits for them."""
-    return ALIGNMENT if name in OF_ARTEFACTS else {}
+SHORTCUTS = {
+    f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv"
+    for name in ("shortcuts", "shortcuts_summary")
+    if of_measure(STUDY, "shortcuts")
+}
+
+
+def tables_of(name):
+    """The tables that figures of artefacts or of shortcuts need, by argument; no other figure waits for them."""
+    return {**(ALIGNMENT if name in OF_ARTEFACTS else {}), **(SHORTCUTS if name in OF_SHORTCUTS else {})}
 
 
 def arguments_of(files):

@@ -1,7 +1,8 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
 # Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
-# For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv.
+# For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that measure
+# shortcuts also {shortcuts, shortcuts_summary}.csv.
 import yaml
 
 
@@ -133,3 +134,32 @@ rule align:
         'python "$PROGRAMS/align.py" --study {input.study:q} --learning {input.learning:q} --profiles {input.profiles:q}'
         " --spectra {input.spectra:q} --alignment {output.alignment:q} --summary {output.summary:q}"
         " --compared {output.compared:q} --log {log:q} --expect-code {params.code}"
+
+
+rule shortcuts:
+    """Tell the frequency shortcuts of all runs by class, and over seeds."""
+    input:
+        study=RESOLVED,
+        manifests=expand(MANIFEST, tier=TIERS),
+        runs=RUN_FILES,
+        spectra=SHORTCUT_FILES,
+    output:
+        shortcuts=f"{RESULTS}/shortcuts.csv",
+        summary=f"{RESULTS}/shortcuts_summary.csv",
+    log:
+        f"{LOGS}/shortcuts.log",
+    benchmark:
+        f"{BENCHMARKS}/shortcuts.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=CODE["shortcuts"],
+    message:
+        "shortcuts in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/shortcuts.py" --study {input.study:q} --results results --shortcuts {output.shortcuts:q}'
+        " --summary {output.summary:q} --log {log:q} --expect-code {params.code}"

@@ -34,6 +34,10 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
         )
+    for name in ("shortcuts", "shortcuts-summary"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+        )
     for name in ("svg", "png", "csv"):
         options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
     return options.parse_args()
@@ -59,6 +63,8 @@ def main(arguments: argparse.Namespace) -> None:
         alignment=arguments.alignment,
         alignment_summary=arguments.alignment_summary,
         alignment_profiles=arguments.alignment_profiles,
+        shortcuts=arguments.shortcuts,
+        shortcuts_summary=arguments.shortcuts_summary,
     )
     draw = import_module(f"spectral_priority.{module}").draw
     figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)

@@ -26,6 +26,10 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
         )
+    for name in ("shortcuts", "shortcuts-summary"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+        )
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
 
@@ -44,6 +48,8 @@ def main(arguments: argparse.Namespace) -> None:
         alignment=arguments.alignment,
         alignment_summary=arguments.alignment_summary,
         alignment_profiles=arguments.alignment_profiles,
+        shortcuts=arguments.shortcuts,
+        shortcuts_summary=arguments.shortcuts_summary,
     )
     page = build_page(tables, arguments.results, arguments.figures_from)
     write_text(arguments.output, page)

@@ -20,6 +20,11 @@ def masks_of(options: Section) -> str | None:
     return getattr(options, "masks", None)
 
 
+def of_measure(study: Study, measure: str) -> list[str]:
+    """Return the instances of a measure."""
+    return [name for name, options in study.measures.items() if options.measure == measure]
+
+
 def faults(study: Study) -> Iterator[str]:
     """Yield what is wrong with the instances of a study, each with its field."""
     inside = [name for name, recipe in study.recipes.items() if recipe.measure_during_training]
@@ -52,11 +57,7 @@ def _faults_of_probe(study: Study, field: str, other: str) -> Iterator[str]:
 
 
 def _faults_of_masks(study: Study, field: str, other: str) -> Iterator[str]:
-    known = [
-        name
-        for name, options in study.measures.items()
-        if options.measure == "shortcuts" and masks_of(options) is None
-    ]
+    known = [name for name in of_measure(study, "shortcuts") if masks_of(study.measures[name]) is None]
     if other not in known:
         yield (
             f"{field}: found {other!r}, but the instances of shortcuts that look for masks of their own are: "

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config.instances import of_measure
+
 if TYPE_CHECKING:
     from ..config import Study
 
@@ -19,6 +21,7 @@ FIGURES = {
     "learning": "figures.learning",
     "contrasts": "figures.contrasts",
     "alignment": "figures.alignment",
+    "shortcuts": "figures.shortcuts",
     "heatmap": "figures.heatmap",
 }
 """Figure → module of the package that draws it."""
@@ -33,6 +36,10 @@ OF_ARTEFACTS = ("alignment",)
 """Figures of studies with a planted artefact."""
 
 
+OF_SHORTCUTS = ("shortcuts",)
+"""Figures of studies with an instance of the measure `shortcuts`."""
+
+
 def figures_of(study: Study) -> list[str]:
     """Return the figures that a study has one of; those of single tiers are not among them."""
     absent = {*PER_TIER}
@@ -40,4 +47,6 @@ def figures_of(study: Study) -> list[str]:
         absent.update(OF_RECIPES)
     if not study.artefacts():
         absent.update(OF_ARTEFACTS)
+    if not of_measure(study, "shortcuts"):
+        absent.update(OF_SHORTCUTS)
     return [name for name in FIGURES if name not in absent]

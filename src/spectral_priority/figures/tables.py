@@ -21,6 +21,8 @@ from ..statistics.tables import (
     read_contrasts,
     read_learning,
     read_priority,
+    read_shortcuts,
+    read_shortcuts_summary,
 )
 from ..store.netcdf import read_dataset
 from ..store.tables import read_csv
@@ -79,6 +81,20 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Shortcuts:
+    """Frequency shortcuts.
+
+    Attributes
+    ----------
+    by_class, summary : DataFrame
+        shortcuts.csv, shortcuts_summary.csv.
+    """
+
+    by_class: pd.DataFrame
+    summary: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """A study's results (columns in docs/architecture.md).
 
@@ -93,6 +109,8 @@ class Tables:
         (cycles/image), share, share_se.
     alignment : Alignment or None
         None for a study without a planted artefact.
+    shortcuts : Shortcuts or None
+        None for a study without an instance of that measure.
     """
 
     study: Study
@@ -104,6 +122,7 @@ class Tables:
     contrasts: pd.DataFrame
     claims: pd.DataFrame
     alignment: Alignment | None = None
+    shortcuts: Shortcuts | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -124,6 +143,8 @@ def read_tables(
     alignment: Path | None = None,
     alignment_summary: Path | None = None,
     alignment_profiles: Path | None = None,
+    shortcuts: Path | None = None,
+    shortcuts_summary: Path | None = None,
 ) -> Tables:
     """Read a study's tables; a missing file or column is refused by name. The report needs no profiles."""
     correlated = read_csv(correlations, CORRELATIONS)
@@ -146,6 +167,7 @@ def read_tables(
             read_csv(alignment_summary, ALIGNMENT_SUMMARY),
             read_csv(alignment_profiles, ALIGNMENT_PROFILES),
         ),
+        shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
     )
 
 

@@ -114,4 +114,5 @@ def rates_dataset(
         "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
     }
     attributes = {name: getattr(options, name) for name in ("measure", "search", "threshold", "evaluate")}
+    attributes["headline"] = names[headline]
     return xr.Dataset(data, coordinates, attributes | {"size": size, "batch_norm_images": 0})

@@ -26,6 +26,7 @@ from .parts import (
     tier_rows,
     unreached,
 )
+from .shortcuts import shortcut_rows
 
 CAPTIONS = {
     "complexity": "Priority against the complexity of the task. A point is a draw (seeds averaged, ±1 standard error); "
@@ -53,6 +54,12 @@ ALIGNMENT = (
     "error over runs). Right: the spectra of what artefacts change in an image, and the profiles at step 0 (dashed)."
 )
 """What the figure of a study with planted artefacts shows."""
+
+SHORTCUTS = (
+    "Part of a class’s images that are recognised (filled), and of other images that are taken for it (open), when "
+    "only the class’s dominant frequencies are kept: a column per set of images, a colour per recipe."
+)
+"""What the figure of a study with shortcuts shows."""
 
 SOURCES = (
     (
@@ -113,6 +120,12 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
             "rows": alignment_rows(tables.alignment),
         }
         if tables.alignment
+        else None,
+        shortcuts={
+            "figure": _figure(figures, "shortcuts", SHORTCUTS),
+            "rows": shortcut_rows(tables.shortcuts),
+        }
+        if tables.shortcuts
         else None,
         tiers=tier_rows(tables, results),
         correlations=correlations,
