@@ -13,13 +13,14 @@ from matplotlib.text import Text
 from simulated_study import simulate
 
 from spectral_priority.config import load_study
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, PER_TIER
+from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_SHORTCUTS, PER_TIER
 from spectral_priority.figures.save import save
 from spectral_priority.figures.tables import read_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("priority", "complexity", "learning", "profiles", "correlations", "contrasts", "claims")
-DRAWN = [name for name in FIGURES if name not in OF_ARTEFACTS]  # test_alignment.py draws the others
+ELSEWHERE = (*OF_ARTEFACTS, *OF_SHORTCUTS)  # test_alignment.py and test_shortcut_tables.py draw these
+DRAWN = [name for name in FIGURES if name not in ELSEWHERE]
 
 
 def tables_of(folder, **options):

@@ -155,7 +155,7 @@ def _note(tables: Tables, data: pd.DataFrame, hidden: int) -> str:
     tried = "; elsewhere those are tried that were found in distribution" if _tried(tables) else ""
     return (
         f"Points: mean over {count}, bars from the smallest to the largest; last checkpoint; "
-        f"{images.min()}–{images.max()} images of a class. Images keep DC and its dominant frequencies ({masks})"
+        f"{images.min()}–{images.max()} images of a class. Kept: DC and the class’s dominant frequencies ({masks})"
         f"{tried}. False positives: other images that are then taken for the class."
         + (f" Left out for room: {', '.join(left)}." if left else "")
     )
