@@ -74,8 +74,8 @@ def summarised(study: Study, by_class: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        shortcuts_summary.csv: mean over seeds with a t interval. One seed has none; seeds that agree have one of no
-        width, which `note` says.
+        shortcuts_summary.csv: mean over seeds with a t interval, cut at what is possible. One seed has none; seeds
+        that agree have one of no width, which `note` says.
     """
     rows = []
     keys = [*RUN, "class", "mask"]
@@ -94,7 +94,9 @@ def summarised(study: Study, by_class: pd.DataFrame) -> pd.DataFrame:
             quantities["transferred"] = both.groupby([*RUN, "mask"], sort=False)["both"].sum()
         headlines = set(here.loc[here["headline"], "mask"])
         for quantity, values in quantities.items():
+            counted = quantity in ("shortcuts", "transferred")
             for (tier, recipe, mask), seeds in values.groupby(level=["tier", "recipe", "mask"], sort=False):
+                classes = here.loc[here["tier"] == tier, "class"].nunique()
                 rows.append(
                     {
                         "tier": tier,
@@ -103,20 +105,26 @@ def summarised(study: Study, by_class: pd.DataFrame) -> pd.DataFrame:
                         "mask": mask,
                         "headline": mask in headlines,
                         "quantity": quantity,
-                        "classes": here.loc[here["tier"] == tier, "class"].nunique(),
-                        "unit": "classes" if quantity in ("shortcuts", "transferred") else "1",
+                        "classes": classes,
+                        "unit": "classes" if counted else "1",
                         "confidence": study.statistics.confidence,
-                        **_over_seeds(seeds.to_numpy(float), study.statistics.confidence),
+                        **_over_seeds(
+                            seeds.to_numpy(float), study.statistics.confidence, classes if counted else 1
+                        ),
                     }
                 )
     return pd.DataFrame(rows, columns=list(SHORTCUTS_SUMMARY))
 
 
-def _over_seeds(values: np.ndarray, confidence: float) -> dict[str, object]:
+def _over_seeds(values: np.ndarray, confidence: float, most: float) -> dict[str, object]:
+    """Mean and interval of a quantity between 0 and `most`."""
     found = paired_t(values, confidence)
     alike = len(values) > 1 and np.ptp(values) == 0
     note = "one seed: no interval" if len(values) == 1 else "all seeds have the same value" if alike else None
-    interval = {name: found.get(name) for name in ("standard_error", "lower", "upper")}
+    interval = {}
+    if "lower" in found:
+        lower, upper = max(found["lower"], 0.0), min(found["upper"], float(most))
+        interval = {"standard_error": found["standard_error"], "lower": lower, "upper": upper}
     return {"mean": found["difference"], **interval, "n": len(values), "note": note}
 
 
