@@ -59,7 +59,7 @@ def test_a_resolved_study_means_the_same_as_its_file(path):
     assert parse_study(resolved) == loaded
 
 
-@pytest.mark.parametrize(("name", "runs"), [("interventions", 48), ("transfer", 60)])
+@pytest.mark.parametrize(("name", "runs"), [("interventions", 48), ("transfer", 60), ("shortcuts", 18)])
 def test_the_studies_of_recipes_list_every_run_once(name, runs):
     listed = load_study(CONFIG / "studies" / f"{name}.yaml").list_runs()
     assert len(listed) == len(set(listed)) == runs
