@@ -134,6 +134,16 @@ def test_a_class_that_is_only_recognised_elsewhere_has_not_transferred(results):
     assert found["mean"] == pytest.approx(4 / 3)  # the ant, and the cat of the third seed
 
 
+def test_a_class_that_everything_is_taken_for_is_not_selective(results):
+    table = shortcuts_by_class(STUDY, results)
+    table.loc[(table["class"] == "ant") & (table["seed"] < 2), "fpr"] = 0.51
+    found = summarised(STUDY, table)
+    cell = {"recipe": "base", "mask": "top-5", "quantity": "selective"}
+    assert row(found, **cell, instance="shortcuts")["mean"] == pytest.approx((1 + 0 + 3) / 3)
+    assert row(found, **cell, instance="there")["mean"] == pytest.approx(1 / 3)
+    assert row(found, **cell, instance="there")["unit"] == "classes"
+
+
 def test_one_seed_has_no_interval(results):
     table = shortcuts_by_class(STUDY, results)
     found = summarised(STUDY, table[table["seed"] == 0])
@@ -186,8 +196,8 @@ def test_the_figure_shows_the_rates_of_every_class_and_recipe(tables):
     drawn = {round(float(line.get_ydata()[0]), 3) for line in here.lines if line.get_marker() == "o"}
     assert {0.9, 0.6, 0.333} == drawn
     assert finding(tables) == (
-        "With base, 2 of 3 classes are recognised by their dominant frequencies alone in distribution; "
-        f"of these 1 on faint ({TIER}, mean over seeds)"
+        "With base, 2 of 3 classes (2 with few false positives) are recognised by their dominant frequencies alone in "
+        f"distribution; of these 1 (1) on faint ({TIER}, mean over seeds)"
     )
 
 
@@ -212,4 +222,5 @@ def test_the_page_has_a_row_per_recipe_and_instance(tables):
         ["base", "there", "top-5", "3"],
         ["wide", "there", "top-5", "3"],
     ]
-    assert rows[0][5:7] == ["2.00 of 3 [0.00, 3.00]", ""] and rows[2][6] == "1.00 of 3 [1.00, 1.00]"
+    assert rows[0][5:8] == ["2.00 of 3 [0.00, 3.00]", "", "2.00 of 3 [0.00, 3.00]"]
+    assert rows[2][6:8] == ["1.00 of 3 [1.00, 1.00]", "1.00 of 3 [1.00, 1.00]"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -79,13 +81,13 @@ def finding(tables: Tables) -> str:
     for source in (name for name in of_measure(study, "shortcuts") if masks_of(study.measures[name]) is None):
         total = int(own.loc[own["instance"] == source, "classes"].iloc[0])
         there = [
-            f"{mean_of(name, 'transferred'):.3g} {_where(tables, name)}"
+            f"{mean_of(name, 'transferred'):.3g} ({mean_of(name, 'selective'):.3g}) {_where(tables, name)}"
             for name in of_measure(study, "shortcuts")
             if masks_of(study.measures[name]) == source
         ]
         parts.append(
-            f"{mean_of(source, 'shortcuts'):.3g} of {total} classes are recognised by their dominant frequencies alone "
-            + _where(tables, source)
+            f"{mean_of(source, 'shortcuts'):.3g} of {total} classes ({mean_of(source, 'selective'):.3g} with few false "
+            f"positives) are recognised by their dominant frequencies alone {_where(tables, source)}"
             + (f"; of these {' and '.join(there)}" if there else "")
         )
     return f"With {recipe}, {'. '.join(parts)} ({tier}, mean over seeds)"
@@ -126,7 +128,7 @@ def _panel(
 
 def _short(name: str) -> str:
     """A class name on lines that fit beside each other."""
-    return "\n".join(part[:10] for part in name.split("-")[:4])
+    return "\n".join(textwrap.wrap(name.replace("-", " "), 10)[:4])
 
 
 def _legend(axes: Axes, colours: dict[str, str]) -> None:
@@ -156,7 +158,7 @@ def _note(tables: Tables, data: pd.DataFrame, hidden: int) -> str:
     return (
         f"Points: mean over {count}, bars from the smallest to the largest; last checkpoint; "
         f"{images.min()}–{images.max()} images of a class. Kept: DC and the class’s dominant frequencies ({masks})"
-        f"{tried}. False positives: other images that are then taken for the class."
+        f"{tried}. False positives: other images that are then taken for the class; few: not more than the threshold."
         + (f" Left out for room: {', '.join(left)}." if left else "")
     )
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ..figures.tables import Shortcuts
 from .answer import number
 
-QUANTITIES = ("shortcuts", "transferred", "tpr", "fpr", "accuracy")
+QUANTITIES = ("shortcuts", "transferred", "selective", "tpr", "fpr", "accuracy")
 """In the order of the table's columns."""
 
 

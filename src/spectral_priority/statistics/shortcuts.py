@@ -23,6 +23,9 @@ BY_CLASS = (
     "dc_tpr", "dc_fpr", "clean_tpr", "clean_fpr",
 )  # fmt: skip
 """Variables of the measure that go to the table as they are."""
+PLURAL = {"shortcut": "shortcuts"}
+COUNTED = ("shortcuts", "transferred", "selective")
+"""Quantities that are numbers of classes."""
 RUN = ["tier", "recipe", "seed"]
 
 
@@ -62,7 +65,9 @@ def summarised(study: Study, by_class: pd.DataFrame) -> pd.DataFrame:
     """Summarise the shortcuts of each recipe over its seeds, on one tier by one instance.
 
     Quantities: `shortcuts`, the number of classes with one; `transferred`, of those that have one by the instance whose
-    masks were tried, how many have one here too; `tpr`, `fpr`, means over classes; `accuracy`, the mean of `clean_tpr`.
+    masks were tried, how many have one here too; `selective`, of these (of `shortcuts`, where masks are an instance's
+    own) those whose false-positive rate is not above the threshold as well, so that not everything is taken for the
+    class; `tpr`, `fpr`, means over classes; `accuracy`, the mean of `clean_tpr`.
 
     Parameters
     ----------
@@ -80,21 +85,24 @@ def summarised(study: Study, by_class: pd.DataFrame) -> pd.DataFrame:
     rows = []
     keys = [*RUN, "class", "mask"]
     for instance, here in by_class.groupby("instance", sort=False):
-        quantities = {
-            "shortcuts": here.groupby([*RUN, "mask"], sort=False)["shortcut"].sum(),
-            "tpr": here.groupby([*RUN, "mask"], sort=False)["tpr"].mean(),
-            "fpr": here.groupby([*RUN, "mask"], sort=False)["fpr"].mean(),
-            "accuracy": here.groupby([*RUN, "mask"], sort=False)["clean_tpr"].mean(),
-        }
         source = masks_of(study.measures[instance])
+        told, here = "shortcut", here.assign(few_false=here["fpr"] <= here["threshold"])
         if source is not None:
             there = by_class[by_class["instance"] == source]
-            both = here.merge(there[[*keys, "shortcut"]], on=keys, suffixes=("", "_there"))
-            both = both.assign(both=both["shortcut"] & both["shortcut_there"])
-            quantities["transferred"] = both.groupby([*RUN, "mask"], sort=False)["both"].sum()
+            here = here.merge(there[[*keys, "shortcut"]], on=keys, suffixes=("", "_there"))
+            told, here = "transferred", here.assign(transferred=here["shortcut"] & here["shortcut_there"])
+        here = here.assign(selective=here[told] & here["few_false"])
+        cells = here.groupby([*RUN, "mask"], sort=False)
+        counts = list(dict.fromkeys(["shortcut", told, "selective"]))
+        quantities = {PLURAL.get(name, name): cells[name].sum() for name in counts}
+        quantities |= {
+            "tpr": cells["tpr"].mean(),
+            "fpr": cells["fpr"].mean(),
+            "accuracy": cells["clean_tpr"].mean(),
+        }
         headlines = set(here.loc[here["headline"], "mask"])
         for quantity, values in quantities.items():
-            counted = quantity in ("shortcuts", "transferred")
+            counted = quantity in COUNTED
             for (tier, recipe, mask), seeds in values.groupby(level=["tier", "recipe", "mask"], sort=False):
                 classes = here.loc[here["tier"] == tier, "class"].nunique()
                 rows.append(
