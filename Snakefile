@@ -74,9 +74,10 @@ rule measures:
 
 
 rule statistics:
-    """The tables: priority, complexity, learning curves, correlations and claims."""
+    """The tables: priority, other measures, complexity, learning curves, correlations and claims."""
     input:
         priority=rules.gather.output.priority,
+        measures=rules.gather.output.measures,
         complexity=rules.gather.output.complexity,
         correlations=rules.correlate.output.correlations,
         claims=rules.correlate.output.claims,

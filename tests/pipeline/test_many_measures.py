@@ -55,4 +55,6 @@ def test_every_measure_can_be_named_in_a_study(tmp_path):
         with xr.open_dataset(spectra / f"{name}.h5") as found:
             assert found.step.values.tolist() == [0, 10, 28, 30] and found.attrs["measure"] == name
     assert set(pd.read_csv(results / "priority.csv").instance) == {"gradient"}
+    measures = pd.read_csv(results / "measures.csv")
+    assert set(measures.instance) == set(measure_names()) - {"gradient"}
     assert (results / "report.html").exists()

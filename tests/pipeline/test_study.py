@@ -133,5 +133,6 @@ def test_shipped_studies_can_be_planned_with_the_shipped_profiles(tmp_path, name
     )
     assert done.returncode == 0, done.stderr
     jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", done.stdout + done.stderr, re.MULTILINE))
-    runs = len(load_study(PROJECT / "config/studies" / f"{name}.yaml").list_runs())
-    assert int(jobs["train"]) == int(jobs["measure"]) == runs
+    study = load_study(PROJECT / "config/studies" / f"{name}.yaml")
+    runs = len(study.list_runs())
+    assert int(jobs["train"]) == runs and int(jobs["measure"]) == runs * len(study.measures)

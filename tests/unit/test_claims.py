@@ -120,6 +120,27 @@ def test_a_claim_reads_its_own_recipe_reading_and_fraction():
     assert judged(SEPARATED, *right, *wrong).held
 
 
+def test_a_claim_may_compare_two_instances_of_other_measures():
+    measures = {"gradient": {}, "here": {"measure": "shortcuts"}, "there": {"measure": "shortcuts"}}
+    claim = SEPARATED | {
+        "text": "Fewer are recognised elsewhere", "higher": "regroup-2", "scalar": "headline_tpr",
+        "lower_instance": "there", "higher_instance": "here",
+    }  # fmt: skip
+    rows = [
+        runs_of("regroup-2-d0", values, instance=instance, scalar=scalar, unit="1")
+        for instance, scalar, values in (
+            ("there", "headline_tpr", [0.2, 0.3, 0.2]),
+            ("here", "headline_tpr", [0.8, 0.9, 0.8]),
+            ("there", "headline_fpr", [0.9, 0.9, 0.9]),
+            ("elsewhere", "headline_tpr", [0.9, 0.9, 0.9]),
+        )
+    ]
+    found = evaluate(study(claims=[claim], measures=measures), pd.concat(rows, ignore_index=True)).iloc[0]
+    assert found.held
+    assert found.detail.startswith("headline_tpr: regroup-2 by there 0.2333 [")
+    assert "regroup-2 by here 0.8333 [" in found.detail
+
+
 RECIPES = {"recipes": {"base": {}, "wide": {"width": 64}, "deep": {"model": "resnet18"}}}
 BETWEEN = {
     "kind": "separated",

@@ -59,7 +59,7 @@ def test_a_resolved_study_means_the_same_as_its_file(path):
     assert parse_study(resolved) == loaded
 
 
-@pytest.mark.parametrize(("name", "runs"), [("interventions", 48), ("transfer", 60)])
+@pytest.mark.parametrize(("name", "runs"), [("interventions", 48), ("transfer", 60), ("shortcuts", 18)])
 def test_the_studies_of_recipes_list_every_run_once(name, runs):
     listed = load_study(CONFIG / "studies" / f"{name}.yaml").list_runs()
     assert len(listed) == len(set(listed)) == runs
@@ -155,7 +155,29 @@ def test_a_study_without_the_gradient_and_a_claim_about_another_measure_are_refu
     }
     measures = {"gradient": {}, "paths": {}}
     found = fault({**small, "measures": measures, "claims": [claim]})
-    assert "claims[0].instance: found 'paths', but the instances of gradient are: gradient" in found
+    assert "claims[0].scalar: found 'centroid', but the scalars of paths (paths) are: softmax_w" in found
+    claim |= {"instance": "path"}
+    found = fault({**small, "measures": measures, "claims": [claim]})
+    assert "claims[0].instance: found 'path', but the instances are: gradient, paths" in found
+    claim |= {"instance": "paths", "scalar": "logit_within_centroid"}
+    parse_study({**small, "measures": measures, "claims": [claim]})
+
+
+def test_a_claim_may_compare_two_instances_that_have_the_scalar():
+    measures = {"gradient": {}, "here": {"measure": "shortcuts"}, "there": {"measure": "shortcuts"}}
+    claim = {
+        "kind": "separated", "text": "x", "lower": "labels-shape", "higher": "labels-shape",
+        "lower_instance": "there", "higher_instance": "here", "scalar": "headline_tpr",
+    }  # fmt: skip
+    small = {**yaml.safe_load(SMALL), "measures": measures}
+    parse_study({**small, "claims": [claim]})
+    found = fault({**small, "claims": [claim | {"lower_instance": "gradient"}]})
+    assert "claims[0].scalar: found 'headline_tpr', but the scalars of gradient (gradient) are: cen" in found
+    assert "those of learning: validation_accuracy" in found
+    found = fault({**small, "claims": [claim | {"higher_instance": "away"}]})
+    assert "claims[0].higher_instance: found 'away'" in found
+    found = fault({**small, "claims": [claim | {"higher_instance": "there"}]})
+    assert "the same tiers with the same recipe and instance" in found
 
 
 def test_a_key_given_twice_is_refused(tmp_path):
@@ -205,3 +227,43 @@ def test_options_that_are_equal_have_the_same_canonical_text():
 def test_the_written_schema_and_reference_are_those_of_the_typed_configuration():
     assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(schema())), "run: make reference"
     assert README.read_text() == readme(), "run: make reference"
+
+
+def test_measures_on_other_images_and_with_the_masks_of_another_instance_fit_the_study():
+    datasets = {
+        "s": {"source": {"kind": "shapes-textures"}, "size": 32},
+        "other": {"source": {"kind": "shapes-textures"}, "size": 32},
+        "large": {"source": {"kind": "shapes-textures"}, "size": 48},
+        "grey": {"source": {"kind": "shapes-textures"}, "size": 32, "color": "grey"},
+    }
+    fits = {
+        "gradient": {},
+        "shortcuts": {},
+        "there": {"measure": "shortcuts", "masks": "shortcuts", "probe": {"dataset": "other"}},
+    }
+    assert study(datasets=datasets, measures=fits).measures["there"].probe.dataset == "other"
+
+    def said(recipes=None, **there):
+        document = yaml.safe_load(SMALL) | {"datasets": datasets, "recipes": recipes or {"base": {}}}
+        return fault(document | {"measures": fits | {"there": {"measure": "shortcuts", **there}}})
+
+    assert "measures.there.probe.dataset: found 'none', but the data sets are: s, other, large, grey" in said(
+        probe={"dataset": "none"}
+    )
+    assert "large has size: 48, but the tier regroup-2-d0 is made from s, which has size: 32" in said(
+        probe={"dataset": "large"}
+    )
+    assert "grey has color: grey, but the tier" in said(probe={"dataset": "grey"})
+    for other in ("none", "gradient", "there"):
+        assert f"measures.there.masks: found {other!r}, but the instances of shortcuts that look" in said(
+            masks=other
+        )
+    chain = fits | {"last": {"measure": "shortcuts", "masks": "there"}}
+    document = yaml.safe_load(SMALL) | {"datasets": datasets, "measures": chain}
+    assert "measures.last.masks: found 'there'" in fault(document)
+    inside = {"base": {"measure_during_training": True}}
+    for option in ({"masks": "shortcuts"}, {"probe": {"dataset": "other"}}):
+        (name,) = option
+        assert f"measures.there.{name}: can't be had with recipes.base.measure_during_training" in said(
+            inside, **option
+        )

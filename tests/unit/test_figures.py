@@ -14,14 +14,14 @@ from simulated_study import simulate
 
 from spectral_priority import complexity
 from spectral_priority.config import load_study
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, PER_TIER
+from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, OF_SHORTCUTS, PER_TIER
 from spectral_priority.figures.save import save
 from spectral_priority.figures.tables import COMPLEXITY_NAMES, read_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("priority", "complexity", "learning", "profiles", "correlations", "contrasts", "claims")
-DRAWN = [name for name in FIGURES if name not in OF_ARTEFACTS + OF_CLASSES]
-"""test_alignment.py and test_class_learning.py draw the others."""
+DRAWN = [name for name in FIGURES if name not in OF_ARTEFACTS + OF_CLASSES + OF_SHORTCUTS]
+"""test_alignment.py, test_class_learning.py and test_shortcut_tables.py draw the others."""
 
 
 def tables_of(folder, **options):

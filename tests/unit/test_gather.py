@@ -14,6 +14,7 @@ import yaml
 from known_tables import complexity_of
 
 from spectral_priority.config import parse_study
+from spectral_priority.config.scalars import OF_MEASURE
 from spectral_priority.errors import InputError
 from spectral_priority.statistics.gather import gather
 from spectral_priority.statistics.runs import SCALARS
@@ -205,6 +206,50 @@ def test_an_instance_without_profile_scalars_stays_out_of_priority(tmp_path):
     assert set(found.profiles["instance"].values) == {"gradient", "other"}
 
 
+def rates(value, drop=()):
+    """A measure without a profile: scalars at steps 0, 9 and 99."""
+    described = {"units": "1", "long_name": "made up"}
+    data = {}
+    for place, name in enumerate(OF_MEASURE["shortcuts"]):
+        ends = ("_lower", "_upper") if name == "headline_shortcuts" else ("_se",)
+        for end in ("", *ends):
+            data[name + end] = ("checkpoint", value + place + np.array([0, 2, 4]) * (end == ""), described)
+    data["n"] = ("checkpoint", np.array([7, 7, 7]), described)
+    steps = dict.fromkeys(("step", "epoch"), ("checkpoint", STEPS, described))
+    return xr.Dataset(data, steps).drop_vars(list(drop))
+
+
+def test_scalars_of_other_measures_have_a_table_of_their_own(tmp_path):
+    study = parse_study({**DOCUMENT, "measures": {"gradient": {}, "there": {"measure": "shortcuts"}}})
+    write_study(tmp_path, study)
+
+    def write(drop=()):
+        for run in study.list_runs():
+            path = run_folder(tmp_path, run.tier, run.seed) / "spectra" / "there.h5"
+            provenance = {"run_fingerprint": f"{run.tier}/{run.seed}", "code": "50de"}
+            write_dataset(path, rates(run.seed, drop), "measure:shortcuts", provenance)
+
+    write()
+    found = gather(study, tmp_path)
+    assert set(found.priority["instance"]) == {"gradient"} and set(found.measures["instance"]) == {"there"}
+    assert tuple(found.measures.columns) == PRIORITY and len(found.measures) == 6 * 6 * 4
+    last = found.measures[(found.measures["reading"] == "last") & (found.measures["seed"] == 1)]
+    last = last[last["tier"] == TIER].set_index("scalar")
+    assert last["value"].to_dict() == {
+        "headline_tpr": 5, "headline_fpr": 6, "headline_shortcuts": 7, "mean_clean_tpr": 8,
+    }  # fmt: skip
+    assert last["standard_error"].isna().to_dict() == {
+        name: name == "headline_shortcuts" for name in OF_MEASURE["shortcuts"]
+    }
+    assert (last["untrained"] == last["value"] - 4).all() and (last["n"] == 7).all()
+    for lacking in (["headline_tpr"], ["headline_fpr_se"], ["headline_shortcuts_lower"], ["n"]):
+        write(lacking)
+        with pytest.raises(
+            InputError, match=rf"there\.h5: has no variable {lacking[0].removesuffix('_lower')}"
+        ):
+            gather(study, tmp_path)
+
+
 def test_spectra_of_another_training_are_refused(results):
     edit(run_folder(results) / "run.json", fingerprint="trained anew")
     message = refused(results)
@@ -306,9 +351,9 @@ def test_both_programs_run_one_after_the_other_without_torch(results):
     study.write_text(yaml.safe_dump(DOCUMENT))
     made = {
         name: results / f"{name}.csv"
-        for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims")
+        for name in ("priority", "measures", "complexity", "learning", "correlations", "contrasts", "claims")
     }
-    tables = [part for name in ("priority", "complexity") for part in (f"--{name}", made[name])]
+    tables = [part for name in ("priority", "measures", "complexity") for part in (f"--{name}", made[name])]
     ended = program(
         "gather", "--study", study, "--results", results, *tables,
         "--learning", made["learning"], "--profiles", results / "profiles.h5",
@@ -354,7 +399,7 @@ def test_programs_end_with_one_line_for_a_fault_of_the_input(results):
     study.write_text(yaml.safe_dump(DOCUMENT))
     outputs = [
         part
-        for name in ("priority", "complexity", "learning", "profiles")
+        for name in ("priority", "measures", "complexity", "learning", "profiles")
         for part in (f"--{name}", results / name)
     ]
     ended = program("gather", "--study", study, "--results", results, *outputs)

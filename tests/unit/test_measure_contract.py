@@ -21,6 +21,7 @@ from torch import nn
 
 import spectral_priority as sp
 from spectral_priority.config.measures import MEASURES, Measured, OfWeights
+from spectral_priority.config.scalars import OF_MEASURE
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import SOURCE, code_fingerprint
 from spectral_priority.measures.probe import Probe
@@ -100,6 +101,17 @@ def test_every_variable_has_named_dimensions_a_unit_and_a_name(name):
     assert not any(str(dimension).startswith("dim_") for dimension in found.dims)
     assert all(dimension in found.coords for dimension in found.dims)
     assert found.attrs["measure"] == name
+
+
+@every_measure
+def test_the_scalars_that_claims_may_name_are_those_with_an_error(name):
+    found = taken(name)
+    of_one = {str(key) for key, values in found.data_vars.items() if not values.dims}
+    with_error = {key for key in of_one if {f"{key}_se", f"{key}_lower"} & of_one}
+    unclaimed = (
+        {"centroid_per_pixel", "slope_r2", "dc_share", "corner_share"} if name == "gradient" else set()
+    )
+    assert set(OF_MEASURE[name]) == with_error - unclaimed and "n" in of_one
 
 
 @every_measure_of_images

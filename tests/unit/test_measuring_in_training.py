@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from tiny_training import PROGRAM, start, write_data
 
+from spectral_priority.config.recipe import Recipe
+from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import code_fingerprint
+from spectral_priority.measures.in_training import read_instances
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.store.atomic import read_json
 from spectral_priority.training.checkpoints import open_checkpoints
@@ -84,3 +87,12 @@ def test_a_measure_of_other_code_is_refused(data, tmp_path):
     code, said = train(data, tmp_path, "--measures", json.dumps(other), measure_during_training=True)
     assert code == 2 and "the study was started with 0000" in said
     assert not Path(tmp_path / "run.json").exists()
+
+
+def test_other_images_and_masks_are_refused_inside_a_training():
+    recipe = Recipe(measure_during_training=True)
+    code = code_fingerprint("measure", [measure_module("shortcuts")])
+    for option in ({"probe": {"dataset": "other"}}, {"masks": "other"}):
+        text = json.dumps({"there": {"options": {"measure": "shortcuts", **option}, "code": code}})
+        with pytest.raises(InputError, match=f"there.{next(iter(option))}: can't be had inside"):
+            read_instances(text, recipe)

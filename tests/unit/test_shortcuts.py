@@ -16,7 +16,7 @@ from spectral_priority.errors import InputError
 from spectral_priority.measures.labelled_images import labelled_images
 from spectral_priority.measures.patch_search import candidates, mean_losses, patch_search, patch_sizes
 from spectral_priority.measures.removal import images_by_class
-from spectral_priority.measures.shortcuts import wilson_interval
+from spectral_priority.measures.shortcut_rates import wilson_interval
 
 
 def predictions(model, pixels, mask):

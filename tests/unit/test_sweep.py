@@ -49,7 +49,7 @@ def run(tmp_path):
     pack(tmp_path / "images.h5")
     part = {"train": np.arange(30), "validation": np.arange(30, 35), "probe": np.arange(35, 60)}
     facts = {
-        "tier": "count-3-d0", "seed": 0, "number_of_classes": 3, "data_sha256": "c" * 64,
+        "tier": "count-3-d0", "label": "class", "seed": 0, "number_of_classes": 3, "data_sha256": "c" * 64,
         "classes": [{"name": name, "title": name, "members": [name]} for name in "abc"],
     }  # fmt: skip
     write_manifest(
@@ -72,7 +72,7 @@ def run(tmp_path):
         images=tmp_path / "images.h5", manifest=tmp_path / "t.json", indices=tmp_path / "t.npz",
         checkpoints=tmp_path / "checkpoints.safetensors", run=tmp_path / "run.json", instance="gradient",
         options='{"batch_norm_images": 20}', work=tmp_path / "work", output=tmp_path / "spectra" / "gradient.h5",
-        device="cpu", threads=1, expect_code=None,
+        device="cpu", threads=1, expect_code=None, probe_images=None, masks=None,
     )  # fmt: skip
 
 

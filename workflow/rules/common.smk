@@ -12,9 +12,10 @@ PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "src"))
 
 from spectral_priority.config import Run, canonical, choose_study, load_study
+from spectral_priority.config.instances import masks_of, of_measure, probe_of
 from spectral_priority.config.sources import source_of
 from spectral_priority.errors import InputError
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, PER_TIER, figures_of
+from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, OF_SHORTCUTS, PER_TIER, figures_of
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.stale_locks import clear_after_dead
@@ -61,7 +62,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                         "complexity",
                         "train",
                     ),
-                    *("gather", "correlate", "align", "learned_first", "report", "picture"),
+                    *("gather", "correlate", "align", "learned_first", "shortcuts", "report", "picture"),
                 )
             },
             **{

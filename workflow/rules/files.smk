@@ -37,6 +37,11 @@ SPECTRA_FILES = [
     for run in RUNS
     for instance in STUDY.measures
 ]
+SHORTCUT_FILES = [
+    SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
+    for run in RUNS
+    for instance in of_measure(STUDY, "shortcuts")
+]
 
 
 def pack_of(tier):
@@ -109,6 +114,25 @@ def measured_in_training(wildcards):
     return ["--measures", canonical(instances)]
 
 
+def probe_images_of(instance):
+    """The images of another data set that an instance is measured on; none where it takes the tier's."""
+    probe = probe_of(STUDY.measures[instance])
+    return IMAGES.format(pack=f"{probe.dataset}-{STUDY.datasets[probe.dataset].size}px") if probe else []
+
+
+def masks_for(wildcards):
+    """What the instance found whose masks this one tries, in the same run; none where it looks for its own."""
+    other = masks_of(STUDY.measures[wildcards.instance])
+    run = {"tier": wildcards.tier, "recipe": wildcards.recipe, "seed": wildcards.seed}
+    return SPECTRA.format(**run, instance=other) if other else []
+
+
+def other_inputs(wildcards, input):
+    """The arguments for those inputs that not every measure has."""
+    given = {"--probe-images": input.probe_images, "--masks": input.masks}
+    return [word for name, path in given.items() if path for word in (name, path)]
+
+
 def several_gpus(number):
     """The command that starts a Python program: once for each GPU, where a training uses several."""
     return (
@@ -126,29 +150,24 @@ def figure_parts(name):
     return name, None
 
 
-ALIGNMENT = {
-    f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv"
-    for name in ("alignment", "alignment_summary", "alignment_profiles")
-    if STUDY.artefacts()
-}
+def tables_where(asked, *names):
+    """Tables that only some studies have, by the arguments that take them; none where the study has not."""
+    return {f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv" for name in names if asked}
 
 
-def alignment_of(name):
-    """The tables that a figure of planted artefacts needs, by argument; no other figure waits for them."""
-    return ALIGNMENT if name in OF_ARTEFACTS else {}
-
-
-CLASS_LEARNING = {
-    f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv"
-    for name in ("class_learning", "class_learning_summary", "class_curves")
-    if STUDY.learned_first
-}
+ALIGNMENT = tables_where(STUDY.artefacts(), "alignment", "alignment_summary", "alignment_profiles")
+CLASS_LEARNING = tables_where(STUDY.learned_first, "class_learning", "class_learning_summary", "class_curves")
 CLASS_LEARNED = {name: path for name, path in CLASS_LEARNING.items() if name == "--class-learning"}
+SHORTCUTS = tables_where(of_measure(STUDY, "shortcuts"), "shortcuts", "shortcuts_summary")
+OTHER_TABLES = {**ALIGNMENT, **CLASS_LEARNING, **SHORTCUTS}
 
 
-def class_learning_of(name):
-    """The tables that the figure of classes needs, by argument; no other figure waits for them."""
-    return CLASS_LEARNING if name in OF_CLASSES else {}
+def tables_of(name):
+    """Those of them that a figure shows, by argument; no other figure waits for them."""
+    shown = ((OF_ARTEFACTS, ALIGNMENT), (OF_CLASSES, CLASS_LEARNING), (OF_SHORTCUTS, SHORTCUTS))
+    return {
+        argument: path for figures, tables in shown if name in figures for argument, path in tables.items()
+    }
 
 
 def arguments_of(files):

@@ -1,5 +1,6 @@
 # Measures of one training, at every checkpoint.
-# Requires: a finished run and its tier's held-out probe images.
+# Requires: a finished run and its tier's held-out probe images, or those of another data set (`probe`); for an instance that
+# tries the masks of another one (`masks`), that one's result.
 # Makes: results/<study>/runs/<tier>/<recipe>/seed<k>/spectra/<instance>.h5.
 
 
@@ -11,6 +12,8 @@ rule measure:
         indices=INDICES,
         checkpoints=rules.train.output.checkpoints,
         run=rules.train.output.run,
+        probe_images=lambda wc: probe_images_of(wc.instance),
+        masks=masks_for,
     output:
         spectra=SPECTRA,
     log:
@@ -27,11 +30,12 @@ rule measure:
     params:
         options=lambda wc: canonical(STUDY.measures[wc.instance].model_dump(mode="json", exclude={"threads"})),
         work=f"{WORK}/{{tier}}/{{recipe}}/seed{{seed}}/spectra/{{instance}}",
+        others=other_inputs,
         code=lambda wc: CODE[f"measure {STUDY.measures[wc.instance].measure}"],
     message:
         "measure {wildcards.instance} of {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
     shell:
         'python "$PROGRAMS/measure.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
-        " --checkpoints {input.checkpoints:q} --run {input.run:q} --instance {wildcards.instance:q}"
+        " --checkpoints {input.checkpoints:q} --run {input.run:q} {params.others:q} --instance {wildcards.instance:q}"
         " --options {params.options:q} --work {params.work:q} --output {output.spectra:q} --threads {threads}"
         " --log {log:q} --expect-code {params.code}"

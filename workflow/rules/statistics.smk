@@ -1,8 +1,8 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
-# {class_learning, class_learning_summary, class_curves}.csv.
+# {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv.
 import yaml
 
 
@@ -38,7 +38,7 @@ rule study_file:
 
 
 rule gather:
-    """Gather every run's priority, complexity, learning curve and profile into four tables."""
+    """Gather every run's priority, complexity, learning curve and profile into tables."""
     input:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
@@ -47,6 +47,7 @@ rule gather:
         spectra=SPECTRA_FILES,
     output:
         priority=f"{RESULTS}/priority.csv",
+        measures=f"{RESULTS}/measures.csv",
         complexity=f"{RESULTS}/complexity.csv",
         learning=f"{RESULTS}/learning.csv",
         profiles=f"{RESULTS}/profiles.h5",
@@ -66,7 +67,7 @@ rule gather:
         "gather the results of {STUDY.study}"
     shell:
         'python "$PROGRAMS/gather.py" --study {input.study:q} --results results --priority {output.priority:q}'
-        " --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
+        " --measures {output.measures:q} --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
         " --log {log:q} --expect-code {params.code}"
 
 
@@ -75,6 +76,7 @@ rule correlate:
     input:
         study=RESOLVED,
         priority=rules.gather.output.priority,
+        measures=rules.gather.output.measures,
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
         class_learning=CLASS_LEARNED.values(),
@@ -98,7 +100,8 @@ rule correlate:
     message:
         "correlate priority with complexity in {STUDY.study}"
     shell:
-        'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --complexity {input.complexity:q}'
+        'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --measures {input.measures:q}'
+        " --complexity {input.complexity:q}"
         " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
         " --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
         " --log {log:q} --expect-code {params.code}"
@@ -164,3 +167,32 @@ rule learned_first:
         'python "$PROGRAMS/learned_first.py" --study {input.study:q} --results results --spectra {input.spectra:q}'
         " --curves {output.curves:q} --learning {output.learning:q} --summary {output.summary:q}"
         " --log {log:q} --expect-code {params.code}"
+
+
+rule shortcuts:
+    """Tell the frequency shortcuts of all runs by class, and over seeds."""
+    input:
+        study=RESOLVED,
+        manifests=expand(MANIFEST, tier=TIERS),
+        runs=RUN_FILES,
+        spectra=SHORTCUT_FILES,
+    output:
+        shortcuts=f"{RESULTS}/shortcuts.csv",
+        summary=f"{RESULTS}/shortcuts_summary.csv",
+    log:
+        f"{LOGS}/shortcuts.log",
+    benchmark:
+        f"{BENCHMARKS}/shortcuts.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=CODE["shortcuts"],
+    message:
+        "shortcuts in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/shortcuts.py" --study {input.study:q} --results results --shortcuts {output.shortcuts:q}'
+        " --summary {output.summary:q} --log {log:q} --expect-code {params.code}"

@@ -6,6 +6,8 @@ import argparse
 import logging
 from pathlib import Path
 
+import pandas as pd
+
 from spectral_priority.config import load_study
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
@@ -27,6 +29,7 @@ def arguments() -> argparse.Namespace:
     """Command line."""
     options = parser(__doc__)
     options.add_argument("--priority", type=Path, required=True, help="priority.csv of the study")
+    options.add_argument("--measures", type=Path, required=True, help="measures.csv of the study")
     options.add_argument("--complexity", type=Path, required=True, help="complexity.csv of the study")
     options.add_argument("--learning", type=Path, required=True, help="learning.csv of the study")
     options.add_argument(
@@ -49,9 +52,11 @@ def main(arguments: argparse.Namespace) -> None:
     table = correlate(priority, read_complexity(arguments.complexity), study.statistics)
     table = with_hypotheses(table, study)
     write_csv(arguments.correlations, table)
-    write_csv(arguments.contrasts, contrasts(study, priority, learning))
+    measures = read_priority(arguments.measures)
+    scalars = pd.concat([priority, measures], ignore_index=True) if len(measures) else priority
+    write_csv(arguments.contrasts, contrasts(study, scalars, learning))
     learned = arguments.class_learning and read_class_learning(arguments.class_learning)
-    claims = evaluate(study, priority, learning, learned)
+    claims = evaluate(study, scalars, learning, learned)
     write_csv(arguments.claims, with_words(claims, "held"))
     for row in table[table["hypothesis"].str.startswith("primary")].itertuples():
         logging.info("%s: slope %s %s; %s", row.hypothesis, row.slope, row.unit, row.note or "")

@@ -40,6 +40,10 @@ def arguments() -> argparse.Namespace:
             type=Path,
             help=f"the study's {name} table, where it asks which class is learned first",
         )
+    for name in ("shortcuts", "shortcuts-summary"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+        )
     for name in ("svg", "png", "csv"):
         options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
     return options.parse_args()
@@ -68,6 +72,8 @@ def main(arguments: argparse.Namespace) -> None:
         class_learning=arguments.class_learning,
         class_learning_summary=arguments.class_learning_summary,
         class_curves=arguments.class_curves,
+        shortcuts=arguments.shortcuts,
+        shortcuts_summary=arguments.shortcuts_summary,
     )
     draw = import_module(f"spectral_priority.{module}").draw
     figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)

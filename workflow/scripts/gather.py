@@ -27,6 +27,9 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--results", type=Path, required=True, help="the folder results/")
     options.add_argument("--priority", type=Path, required=True, help="CSV to write: readings of every run")
     options.add_argument(
+        "--measures", type=Path, required=True, help="CSV to write: the same of measures without a profile"
+    )
+    options.add_argument(
         "--complexity", type=Path, required=True, help="CSV to write: complexity of every tier"
     )
     options.add_argument("--learning", type=Path, required=True, help="CSV to write: history of every run")
@@ -40,6 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     study = load_study(arguments.study)
     found = gather(study, arguments.results, lambda runs: track(runs, f"gather {study.study}", unit="run"))
     write_csv(arguments.priority, with_words(found.priority, "reached"))
+    write_csv(arguments.measures, with_words(found.measures, "reached"))
     write_csv(arguments.complexity, found.complexity)
     write_csv(arguments.learning, found.learning)
     write_dataset(arguments.profiles, found.profiles, "profiles", provenance(study=study.study, code=code))

@@ -12,11 +12,12 @@ import logging
 import shutil
 from pathlib import Path
 
+from spectral_priority.config.instances import masks_of, probe_of
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code, options_fingerprint
-from spectral_priority.measures.identity import PARTS, identity_of
+from spectral_priority.measures.identity import PARTS, fingerprint_of, identity_of
 from spectral_priority.measures.registry import load_over_training, measure_module, measure_options
 from spectral_priority.program import parser, run
 from spectral_priority.store.atomic import read_json
@@ -35,6 +36,8 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--run", type=Path, required=True, help="the run's run.json")
     made.add_argument("--instance", required=True, help="name of the instance, for messages and provenance")
     made.add_argument("--options", required=True, help="the measure and its options, as JSON")
+    made.add_argument("--probe-images", type=Path, help="packed images that `probe` names (images.h5)")
+    made.add_argument("--masks", type=Path, help="this run's result of the instance that `masks` names (.h5)")
     made.add_argument("--work", type=Path, required=True, help="folder for what makes the measure resumable")
     made.add_argument("--output", type=Path, required=True, help="the result (.h5) to write")
     made.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -53,7 +56,17 @@ def main(arguments: argparse.Namespace) -> None:
     training = read_json(arguments.run)
     check_belongs(training, "manifest_sha256", manifest.sha256, arguments)
     check_belongs(training, "data_sha256", packed.content_sha256, arguments)
-    identity = identity_of(options, training["fingerprint"], manifest.sha256, packed.content_sha256, code)
+    other = other_images(arguments, options, packed)
+    earlier, masks = earlier_result(arguments, options, training)
+    identity = identity_of(
+        options,
+        training["fingerprint"],
+        manifest.sha256,
+        packed.content_sha256,
+        code,
+        probe=other and other.content_sha256,
+        masks=masks,
+    )
     fingerprint = options_fingerprint(identity)
     finished = Finished(arguments.work, fingerprint)
     if finished.is_whole():
@@ -61,14 +74,51 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         from spectral_priority.store.netcdf import write_dataset  # imports xarray, which takes a second
 
-        swept, made_by = measure_run(arguments, options, packed, manifest, training, identity)
+        swept, made_by = measure_run(arguments, options, packed, manifest, training, identity, other, earlier)
         kind = f"measure:{name}"
         finished.keep(lambda folder: write_dataset(folder / RESULT, swept, kind, made_by))
         shutil.rmtree(arguments.work / PARTS)
     finished.publish(RESULT, arguments.output)
 
 
-def measure_run(arguments, options, packed, manifest, training, identity):
+def other_images(arguments, options, packed: PackedImages) -> PackedImages | None:
+    """Open the images that `probe` names; they are as large as the tier's, and as many-coloured."""
+    path, wanted = arguments.probe_images, probe_of(options)
+    if (path is None) != (wanted is None):
+        raise InputError("--probe-images", f"found {path}", "a path, if and only if the option probe is set")
+    if path is None:
+        return None
+    other = PackedImages(path, arguments.threads or options.threads)
+    if other.name != wanted.dataset:
+        raise InputError(path, f"is of the data set {other.name!r}", repr(wanted.dataset))
+    if other.shape[1:] != packed.shape[1:]:
+        shapes = [" × ".join(map(str, images.shape[1:])) for images in (other, packed)]
+        raise InputError(path, f"has images of {shapes[0]}", f"{shapes[1]}, as {arguments.images} has")
+    return other
+
+
+def earlier_result(arguments, options, training):
+    """Read the result whose masks are tried; return it with its fingerprint, both None where there is none."""
+    path, wanted = arguments.masks, masks_of(options)
+    if (path is None) != (wanted is None):
+        raise InputError("--masks", f"found {path}", "a path, if and only if the option masks is set")
+    if path is None:
+        return None, None
+    from spectral_priority.store.netcdf import read_dataset, read_provenance
+
+    earlier = read_dataset(path, f"measure:{options.measure}")
+    said = read_provenance(earlier)
+    if said["run_fingerprint"] != training["fingerprint"]:
+        raise InputError(
+            path,
+            f"was measured on run {said['run_fingerprint']}, but {arguments.run} is run {training['fingerprint']}",
+            "files of one training",
+            "delete it; the measure rule makes it again",
+        )
+    return earlier, fingerprint_of(said)
+
+
+def measure_run(arguments, options, packed, manifest, training, identity, other, earlier):
     """Measure every checkpoint; return the result and where it comes from."""
     import torch  # here, for publishing again needs none of it
 
@@ -89,9 +139,10 @@ def measure_run(arguments, options, packed, manifest, training, identity):
     check_belongs(training, "fingerprint", checkpoints.fingerprint, arguments)
     recipe = Recipe.model_validate(training["options"])
     model = build_model(recipe, manifest.number_of_classes, packed.channels, packed.size).to(device)
-    probe = read_probe(packed, manifest, recipe, getattr(options, "batch_norm_images", 0))
+    training_images = getattr(options, "batch_norm_images", 0)
+    probe = read_probe(packed, manifest, recipe, training_images, probe_of(options), other)
     swept = sweep(
-        Parts(arguments.work, identity, options, probe),
+        Parts(arguments.work, identity, options, probe, earlier),
         model,
         checkpoints,
         training["checkpoint_steps"],

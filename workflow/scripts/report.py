@@ -32,6 +32,10 @@ def arguments() -> argparse.Namespace:
             type=Path,
             help=f"the study's {name} table, where it asks which class is learned first",
         )
+    for name in ("shortcuts", "shortcuts-summary"):
+        options.add_argument(
+            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+        )
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
 
@@ -53,6 +57,8 @@ def main(arguments: argparse.Namespace) -> None:
         class_learning=arguments.class_learning,
         class_learning_summary=arguments.class_learning_summary,
         class_curves=arguments.class_curves,
+        shortcuts=arguments.shortcuts,
+        shortcuts_summary=arguments.shortcuts_summary,
     )
     page = build_page(tables, arguments.results, arguments.figures_from)
     write_text(arguments.output, page)

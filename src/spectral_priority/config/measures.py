@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from .base import Count, Fraction, Positive, Real, Section, Seed, Whole
+from .base import Count, Fraction, Name, Positive, Real, Section, Seed, Whole
+
+
+class OtherImages(Section):
+    """Images of a data set of the study to measure on, in place of the tier's own held-out ones."""
+
+    dataset: Name
+    """Name of the data set; its held-out images are taken. Size and colour are those of the tier's images."""
+    labels: Literal["own", "predicted"] = "own"
+    """`own`: images of the tier's classes, which are found by their names in the tier's label column, whose every class
+    must be there; `predicted`: the same images for every tier, labelled by the class that the model predicts."""
+    images: Count | None = None
+    """Most images to take, drawn by (`seed`, image); null: all."""
+    seed: Seed = 0
+    """Of that draw."""
 
 
 class OfWeights(Section):
@@ -23,6 +37,20 @@ class Measured(OfWeights):
     """Images per pass through the model; no result depends on it."""
     batch_norm_images: Annotated[Whole, Field(ge=0)] = 1024
     """Training images from which batch-norm statistics are recomputed; 0: off."""
+    probe: OtherImages | None = None
+    """In a study, other images to measure on; null: the tier's held-out ones."""
+
+    @model_validator(mode="after")
+    def _predicted_classes_are_for_spectra_of_gradients(self):
+        if self.probe and self.probe.labels == "predicted":
+            if not isinstance(self, Gradient):
+                raise ValueError("probe.labels: predicted classes are a label for gradient only; choose own")
+            if self.per_class:
+                raise ValueError(
+                    "probe.labels: predicted classes change during training, so there is no profile per class; "
+                    "set per_class: false"
+                )
+        return self
 
 
 class Gradient(Measured):
@@ -162,6 +190,9 @@ class Shortcuts(Ranked):
     """Candidates at each stage."""
     survivors: Count = 10
     """Best candidates of each class that the next stage draws from."""
+    masks: Name | None = None
+    """In a study, another instance of shortcuts whose frequencies are tried, checkpoint by checkpoint, instead of
+    looking for some: on other images (`probe`) it tells whether shortcuts transfer."""
 
 
 class WeightSvd(OfWeights):

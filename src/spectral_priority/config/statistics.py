@@ -81,11 +81,16 @@ class Separated(Section):
     lower: Name
     """Tier, or the start of the names of several (`labels-shape`)."""
     higher: Name
-    """Tier, or the start of the names of several; may be the same where the recipes differ."""
-    scalar: Scalar | Learning = "centroid"
-    """Scalar compared, of a profile or of learning."""
+    """Tier, or the start of the names of several; may be the same where recipes or instances differ."""
+    scalar: Name = "centroid"
+    """Scalar compared: one of the instance's measure (of a profile, for `gradient`), or of learning
+    (`validation_accuracy`, `fixed_train_accuracy`, `gap`)."""
     instance: Name = "gradient"
     """Instance of a measure; scalars of learning have none."""
+    lower_instance: Name | None = None
+    """Instance of `lower`; null: `instance`."""
+    higher_instance: Name | None = None
+    """Instance of `higher`; null: `instance`."""
     recipe: Name | None = None
     """Recipe; null: the study's first."""
     lower_recipe: Name | None = None
@@ -112,8 +117,8 @@ class Increasing(Section):
     """The claim as a sentence."""
     tiers: Annotated[tuple[Name, ...], Field(min_length=2)]
     """Tiers, lowest first."""
-    scalar: Scalar = "centroid"
-    """Scalar compared."""
+    scalar: Name = "centroid"
+    """Scalar compared, one of the instance's measure."""
     instance: Name = "gradient"
     """Instance of a measure."""
     recipe: Name | None = None

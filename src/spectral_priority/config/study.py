@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
-from . import sources
+from . import instances, scalars, sources
 from .base import Count, Name, Section
 from .datasets import Dataset
 from .measures import MEASURES, MeasureOptions
@@ -34,6 +34,14 @@ class Run(NamedTuple):
     tier: str
     recipe: str
     seed: int
+
+
+class Group(NamedTuple):
+    """Runs that a claim is about: the start of their tiers' names, their recipe, and the instance that is read."""
+
+    tiers: str
+    recipe: str
+    instance: str
 
 
 class Study(Section):
@@ -113,12 +121,11 @@ class Study(Section):
         tiers = {tier.name for tier in self.list_tiers()}
         if len(tiers) < len(self.list_tiers()):
             raise ValueError("tiers: two tiers have the same name; a level is listed twice")
-        for fault in sources.faults(self):
+        for fault in (*sources.faults(self), *instances.faults(self)):
             raise ValueError(fault)
         for fault in learned_first_faults(self):
             raise ValueError(fault)
-        profiles = [name for name, options in self.measures.items() if options.measure == "gradient"]
-        if not profiles:
+        if all(options.measure != "gradient" for options in self.measures.values()):
             raise ValueError(
                 "measures: found none of gradient, which statistics and figures rest on; add one"
             )
@@ -132,12 +139,9 @@ class Study(Section):
                     )
             if claim.kind == "learned-first" and self.learned_first is None:
                 raise ValueError(f"{field}: the study has no section learned_first, which says at which step")
-            if claim.kind != "learned-first" and claim.instance not in profiles:
-                raise ValueError(
-                    f"{field}.instance: found {claim.instance!r}, "
-                    f"but the instances of gradient are: {', '.join(profiles)}"
-                )
-            for name, recipe in self.groups_of(claim):
+            for fault in scalars.faults(self, claim) if claim.kind != "learned-first" else ():
+                raise ValueError(f"{field}.{fault}")
+            for name, recipe, _ in self.groups_of(claim):
                 group = [tier for tier in tiers if tier == name or tier.startswith(name + "-")]
                 if not group:
                     raise ValueError(
@@ -152,7 +156,9 @@ class Study(Section):
             if claim.kind == "separated":
                 lower, higher = self.groups_of(claim)
                 if lower == higher:
-                    raise ValueError(f"{field}: lower and higher are the same tiers with the same recipe")
+                    raise ValueError(
+                        f"{field}: lower and higher are the same tiers with the same recipe and instance"
+                    )
         return self
 
     def list_tiers(self, controls: bool = True) -> list[Tier]:
@@ -202,14 +208,17 @@ class Study(Section):
             if not isinstance(options, Control) and len(self.recipes_of(family)) > 1
         )
 
-    def groups_of(self, claim: Claim) -> tuple[tuple[str, str], ...]:
-        """Return the groups of runs that a claim compares: the start of their tiers' names, and their recipe."""
+    def groups_of(self, claim: Claim) -> tuple[Group, ...]:
+        """Return the groups of runs that a claim compares."""
         common = claim.recipe or next(iter(self.recipes))
         if claim.kind == "increasing":
-            return tuple((name, common) for name in claim.tiers)
+            return tuple(Group(name, common, claim.instance) for name in claim.tiers)
         if claim.kind == "learned-first":
-            return ((claim.tier, common),)
-        return (claim.lower, claim.lower_recipe or common), (claim.higher, claim.higher_recipe or common)
+            return (Group(claim.tier, common, ""),)
+        return (
+            Group(claim.lower, claim.lower_recipe or common, claim.lower_instance or claim.instance),
+            Group(claim.higher, claim.higher_recipe or common, claim.higher_instance or claim.instance),
+        )
 
     def artefacts(self) -> list[str]:
         """Names of the data sets of tiers, without controls, that have an artefact in training images."""

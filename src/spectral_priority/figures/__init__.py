@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config.instances import of_measure
+
 if TYPE_CHECKING:
     from ..config import Study
 
@@ -20,6 +22,7 @@ FIGURES = {
     "contrasts": "figures.contrasts",
     "alignment": "figures.alignment",
     "class-learning": "figures.class_learning",
+    "shortcuts": "figures.shortcuts",
     "heatmap": "figures.heatmap",
 }
 """Figure → module of the package that draws it."""
@@ -37,6 +40,10 @@ OF_CLASSES = ("class-learning",)
 """Figures of studies that ask which class is learned first."""
 
 
+OF_SHORTCUTS = ("shortcuts",)
+"""Figures of studies with an instance of the measure `shortcuts`."""
+
+
 def figures_of(study: Study) -> list[str]:
     """Return the figures that a study has one of; those of single tiers are not among them."""
     absent = {*PER_TIER}
@@ -46,4 +53,6 @@ def figures_of(study: Study) -> list[str]:
         absent.update(OF_ARTEFACTS)
     if not study.learned_first:
         absent.update(OF_CLASSES)
+    if not of_measure(study, "shortcuts"):
+        absent.update(OF_SHORTCUTS)
     return [name for name in FIGURES if name not in absent]

@@ -24,6 +24,8 @@ from ..statistics.tables import (
     read_contrasts,
     read_learning,
     read_priority,
+    read_shortcuts,
+    read_shortcuts_summary,
 )
 from ..store.netcdf import read_dataset
 from ..store.tables import read_csv
@@ -99,6 +101,20 @@ class ClassLearning:
 
 
 @dataclass(frozen=True)
+class Shortcuts:
+    """Frequency shortcuts.
+
+    Attributes
+    ----------
+    by_class, summary : DataFrame
+        shortcuts.csv, shortcuts_summary.csv.
+    """
+
+    by_class: pd.DataFrame
+    summary: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """A study's results (columns in docs/architecture.md).
 
@@ -115,6 +131,8 @@ class Tables:
         None for a study without a planted artefact.
     class_learning : ClassLearning or None
         None for a study that does not ask which class is learned first.
+    shortcuts : Shortcuts or None
+        None for a study without an instance of that measure.
     """
 
     study: Study
@@ -127,6 +145,7 @@ class Tables:
     claims: pd.DataFrame
     alignment: Alignment | None = None
     class_learning: ClassLearning | None = None
+    shortcuts: Shortcuts | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -150,6 +169,8 @@ def read_tables(
     class_learning: Path | None = None,
     class_learning_summary: Path | None = None,
     class_curves: Path | None = None,
+    shortcuts: Path | None = None,
+    shortcuts_summary: Path | None = None,
 ) -> Tables:
     """Read a study's tables; a missing file or column is refused by name. The report needs no profiles."""
     correlated = read_csv(correlations, CORRELATIONS)
@@ -178,6 +199,7 @@ def read_tables(
             read_class_learning_summary(class_learning_summary),
             read_class_curves(class_curves),
         ),
+        shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
     )
 
 

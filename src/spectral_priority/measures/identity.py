@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..config.base import Section
+from ..fingerprint import options_fingerprint
 
 PARTS = "checkpoints"
 """Folder of the results of single checkpoints, in the work folder of an instance."""
+IDENTITY = ("options", "run_fingerprint", "manifest_sha256", "data_sha256", "code", "probe_sha256", "masks")
+"""What a result depends on, by its name in the provenance."""
 WITHOUT_EFFECT = {"batch_size", "threads"}
 """Options that no result depends on."""
 
 
-def identity_of(options: Section, run: str, manifest: str, data: str, code: str) -> dict[str, Any]:
+def identity_of(
+    options: Section,
+    run: str,
+    manifest: str,
+    data: str,
+    code: str,
+    *,
+    probe: str | None = None,
+    masks: str | None = None,
+) -> dict[str, Any]:
     """Return all that an instance's results depend on.
 
     Parameters
@@ -21,6 +34,8 @@ def identity_of(options: Section, run: str, manifest: str, data: str, code: str)
         Of the measure.
     run, manifest, data, code : str
         Fingerprints of the training, the tier, the images and the measure's code.
+    probe, masks : str or None
+        Of the other images that it is measured on, and of the result whose masks it tries; None: there are none.
     """
     return {
         "options": options.model_dump(mode="json", exclude=WITHOUT_EFFECT),
@@ -28,4 +43,11 @@ def identity_of(options: Section, run: str, manifest: str, data: str, code: str)
         "manifest_sha256": manifest,
         "data_sha256": data,
         "code": code,
+        "probe_sha256": probe,
+        "masks": masks,
     }
+
+
+def fingerprint_of(provenance: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a result by its provenance: of all that it depends on, not of when it was made."""
+    return options_fingerprint({name: provenance.get(name) for name in IDENTITY})

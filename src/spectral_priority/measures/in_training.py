@@ -48,6 +48,13 @@ def read_instances(text: str, recipe: Recipe) -> dict[str, dict[str, Any]]:
         name = given["options"].get("measure", instance)
         code = expect_code("measure", given.get("code"), roots=[measure_module(name)])
         options = measure_options(name, {"measure": name, **given["options"]})
+        for option in ("probe", "masks"):
+            if getattr(options, option, None) is not None:
+                raise InputError(
+                    f"measures.{instance}.{option}",
+                    "can't be had inside a training, which knows the tier's images only",
+                    todo="leave it out, or measure_during_training",
+                )
         checked[instance] = {"options": options.model_dump(mode="json"), "code": code}
     return checked
 

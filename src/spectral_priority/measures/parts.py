@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from torch import nn
 
@@ -15,6 +17,7 @@ from ..errors import InputError
 from ..fingerprint import options_fingerprint
 from ..store.netcdf import read_dataset, write_dataset
 from .identity import PARTS
+from .predicted_labels import with_predicted_labels
 from .probe import Probe
 from .registry import load_measure
 
@@ -34,11 +37,20 @@ class Parts:
     options : Section
         Of the measure, whose name they tell.
     probe : Probe
+    earlier : xarray.Dataset, optional
+        All checkpoints of the instance whose masks are tried; each checkpoint gets its own.
     """
 
-    def __init__(self, work: Path, identity: Mapping[str, Any], options: Section, probe: Probe):
+    def __init__(
+        self,
+        work: Path,
+        identity: Mapping[str, Any],
+        options: Section,
+        probe: Probe,
+        earlier: xr.Dataset | None = None,
+    ):
         self.folder = work / PARTS / options_fingerprint(identity)
-        self.options, self.probe = options, probe
+        self.options, self.probe, self.earlier = options, probe, earlier
         self.kind = f"measure:{options.measure}"
         self._measure: Measure = load_measure(options.measure)
 
@@ -52,9 +64,21 @@ class Parts:
 
     def make(self, step: int, model: nn.Module) -> xr.Dataset:
         """Measure a model, and keep the result as that of a step."""
-        part = self._measure(model, self.probe, self.options)
+        part = self._measure(model, self._probe_at(step, model), self.options)
         write_dataset(self._file(step), part, self.kind, {})
         return part
+
+    def _probe_at(self, step: int, model: nn.Module) -> Probe:
+        """The probe with what of it changes over training: predicted classes, and masks to try."""
+        probe = self.probe
+        if probe.predicted:
+            probe = with_predicted_labels(
+                model, probe, self.options.batch_norm_images, self.options.batch_size
+            )
+        if self.earlier is not None:
+            (place,) = np.flatnonzero(self.earlier["step"].values == step)
+            probe = replace(probe, earlier=self.earlier.isel(checkpoint=place))
+        return probe
 
     def _file(self, step: int) -> Path:
         return self.folder / f"step_{step:08d}.h5"

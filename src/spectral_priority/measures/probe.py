@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config.measures import OtherImages
 from ..config.recipe import Recipe
 from ..data.images import PackedImages
 from ..data.manifest import Manifest
@@ -14,6 +16,10 @@ from ..errors import InputError
 from ..training.batches import BATCH_NORM, fixed_sample
 from ..training.examples import training_examples
 from .chosen_pixels import ChosenPixels
+from .other_images import choose_images
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class Probe:
         Classes of the same images under every label column of the data set.
     column_names : dict of list of str
         Names of these classes.
+    predicted : bool
+        Labels are to be the classes that a model predicts (`predicted_labels`); until then they are 0.
+    earlier : xarray.Dataset or None
+        What another instance found at the same checkpoint, for a measure that goes on from there (`masks`).
     """
 
     images: np.ndarray | ChosenPixels
@@ -46,6 +56,8 @@ class Probe:
     training: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     column_names: Mapping[str, list[str]] = field(default_factory=dict)
+    predicted: bool = False
+    earlier: xr.Dataset | None = None
 
     def __post_init__(self):
         if not len(self.images) == len(self.labels) == len(self.image_ids):
@@ -56,8 +68,15 @@ class Probe:
             )
 
 
-def read_probe(packed: PackedImages, manifest: Manifest, recipe: Recipe, training_images: int = 0) -> Probe:
-    """Read a tier's probe images, and the fixed sample of a run's training images.
+def read_probe(
+    packed: PackedImages,
+    manifest: Manifest,
+    recipe: Recipe,
+    training_images: int = 0,
+    options: OtherImages | None = None,
+    other: PackedImages | None = None,
+) -> Probe:
+    """Read a tier's probe images, or those of another data set, and the fixed sample of a run's training images.
 
     Parameters
     ----------
@@ -68,18 +87,33 @@ def read_probe(packed: PackedImages, manifest: Manifest, recipe: Recipe, trainin
     training_images : int
         How many training images to take for batch-norm statistics (all, where there are fewer): those of which the
         training itself recomputes them.
+    options : OtherImages, optional
+        Which images of another data set to take instead; batch-norm statistics still are of the run's training images.
+    other : PackedImages, optional
+        That data set.
+
+    Raises
+    ------
+    InputError
+        Where there are no such images, and as `choose_images`.
     """
-    index, (train, _) = manifest.index["probe"], training_examples(manifest, recipe)
+    train, _ = training_examples(manifest, recipe)
+    index, labels = manifest.index["probe"], manifest.label["probe"]
     if not len(index):
         raise InputError(
             f"tier {manifest.facts['tier']}", "has no probe images", todo="set images.probe above 0"
         )
+    seen = packed
+    if options is not None:
+        index, labels = choose_images(other, manifest, options)
+        seen = other
     return Probe(
-        images=packed.read(index) if packed.is_encoded else ChosenPixels(packed.pixels, index),
-        labels=manifest.label["probe"],
+        images=seen.read(index) if seen.is_encoded else ChosenPixels(seen.pixels, index),
+        labels=labels,
         image_ids=index,
         class_names=manifest.class_names,
         training=packed.read(train[fixed_sample(len(train), training_images, BATCH_NORM)]),
-        columns={column: packed.labels(column)[index].astype(np.int64) for column in packed.label_columns},
-        column_names=packed.classes,
+        columns={column: seen.labels(column)[index].astype(np.int64) for column in seen.label_columns},
+        column_names=seen.classes,
+        predicted=options is not None and options.labels == "predicted",
     )

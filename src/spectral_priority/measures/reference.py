@@ -227,7 +227,7 @@ def _of_model(name: str) -> str:
         _beginning(name, said),
         f"```yaml\nmeasures:\n  {name}: {instance}```\n",
         f"```python\nfound = sp.{function_of(name)}({call})\n```\n",
-        f"**Options.**\n\n{table_of(schema, 'option')}",
+        f"**Options.**\n\n{table_of(schema, 'option').replace('](#', '](../config/README.md#')}",
         _result(found),
         *_over_training(name, found, setting),
         *_legacy(name, found, setting),

@@ -52,14 +52,10 @@ from .patch_search import patch_search, patch_sizes
 from .ranking import top
 from .registry import measure_options
 from .removal import batches, images_by_class, loss_increases
+from .shortcut_rates import rates_dataset, recognition_rates
 
 if TYPE_CHECKING:
     from .probe import Probe
-
-HEADLINE = "top-5"
-"""The mask that scalars are about; with a search over patches that of the last stage."""
-NORMAL = 1.959964
-"""97.5 % quantile of the normal distribution."""
 
 
 def frequency_shortcuts(
@@ -108,11 +104,12 @@ def frequency_shortcuts(
         mask, DC included. Masks are `top-1`, … (per cent, from a ranking) or `patch-8`, … (stages of the search). On
         `class`: `clean_tpr`, `clean_fpr` of the images as they are, `dc_tpr`, `dc_fpr` of DC alone (what a class gains
         from an empty image); `class_n`, `class_n_other` images. On `mask`: `mean_tpr`, `mean_fpr` over classes.
-        `headline_tpr`, `headline_fpr`, `headline_shortcuts` (number of classes) are of the mask `top-5` (the last one,
-        where it is not there). `<name>_se` is the standard error over images, `<name>_lower`, `<name>_upper` a 95 %
-        interval (Wilson's; of `shortcuts`, the numbers of classes by either end of theirs). `n`, `n_chosen` images
-        that frequencies were chosen by; `n_constant` images without any frequency but DC, which every mask leaves as
-        they are; `n_unranked` classes in whose ranking all frequencies are alike, so that it is that of the radius.
+        `mean_clean_tpr`: accuracy on the images as they are, mean over classes. `headline_tpr`, `headline_fpr`,
+        `headline_shortcuts` (number of classes) are of the mask `top-5` (the last one, where it is not there).
+        `<name>_se` is the standard error over images, `<name>_lower`, `<name>_upper` a 95 % interval (Wilson's; of
+        `shortcuts`, the numbers of classes by either end of theirs). `n`, `n_chosen` images that frequencies were
+        chosen by; `n_constant` images without any frequency but DC, which every mask leaves as they are; `n_unranked`
+        classes in whose ranking all frequencies are alike, so that it is that of the radius.
         A class with one image has no standard error (NaN). Without images of other classes `fpr` is 0, its error NaN
         and its interval [0, 1].
 
@@ -139,7 +136,7 @@ def frequency_shortcuts(
     >>> bool((elsewhere.kept == found.kept).all())
     True
     """
-    options = _options(options, settings)
+    options = _options(options, settings, masks is not None)
     given = labelled_images(images, labels, image_ids, class_names)
     chosen = images_by_class(given, options.images_per_class, options.seed)
     with measuring(model, device) as measured:
@@ -154,7 +151,7 @@ def frequency_shortcuts(
             kept = half_plane.on_half_plane(pairs, dc=True)
         places = _to_evaluate(given, chosen, options)
         called, constant = _answers(measured, given, places, np.array(list(chosen)), kept, options.batch_size)
-    rates = _rates(called, given.labels[places] == np.array(list(chosen))[:, None])
+    rates = recognition_rates(called, given.labels[places] == np.array(list(chosen))[:, None])
     shares = kept[..., *half_plane.frequency_pairs(given.size).T].mean(axis=-1)
     counts = {
         "n": (len(places), "images that were classified", "images"),
@@ -163,14 +160,23 @@ def frequency_shortcuts(
         "n_unranked": (unranked, "classes whose frequencies all have the same loss increase", "classes"),
     }
     classes = {number: str(number if class_names is None else class_names[number]) for number in chosen}
-    return _dataset(rates, kept, shares, counts, classes, names, options)
+    return rates_dataset(rates, kept, shares, counts, classes, names, options)
 
 
 def measure(model: nn.Module, probe: Probe, options: Shortcuts) -> xr.Dataset:
-    """Measure one checkpoint on a tier's probe: `frequency_shortcuts` of a copy with fresh batch-norm statistics."""
+    """Measure one checkpoint on a probe: `frequency_shortcuts` of a copy with fresh batch-norm statistics.
+
+    With the option `masks` the frequencies are those that another instance found at this checkpoint.
+    """
     model, recomputed = with_fresh_batch_norm(model, probe, options.batch_norm_images)
     found = frequency_shortcuts(
-        model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
+        model,
+        probe.images,
+        probe.labels,
+        options,
+        image_ids=probe.image_ids,
+        class_names=probe.class_names,
+        masks=probe.earlier,
     )
     return found.assign_attrs(batch_norm_images=recomputed)
 
@@ -262,111 +268,17 @@ def _answers(
     return called, constant
 
 
-def _rates(called: np.ndarray, own: np.ndarray) -> dict[str, np.ndarray]:
-    """True- and false-positive rates of each class and mask, with errors and intervals; counts of images.
-
-    Parameters
-    ----------
-    called : ndarray (2, class, mask + 2)
-        From `_answers`.
-    own : ndarray (class, n) bool
-        Which images are of which class.
-    """
-    found = {"class_n": own.sum(axis=1), "class_n_other": (~own).sum(axis=1)}
-    for name, hits, of in (("tpr", called[0], "class_n"), ("fpr", called[1], "class_n_other")):
-        count = found[of][:, None]
-        rate = hits / np.maximum(count, 1)
-        error = np.sqrt(rate * (1 - rate) / np.where(count > 1, count - 1, np.nan))
-        found |= {name: rate, f"{name}_se": error}
-        found |= dict(zip((f"{name}_lower", f"{name}_upper"), wilson_interval(hits, count), strict=True))
-    return found
-
-
-def wilson_interval(hits: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return Wilson's 95 % interval of a proportion; [0, 1] where nothing was counted.
-
-    >>> [round(float(end), 3) for end in wilson_interval(np.array(10), np.array(10))]
-    [0.722, 1.0]
-    """
-    square = NORMAL**2
-    centre = (hits + square / 2) / (count + square)
-    half = NORMAL / (count + square) * np.sqrt(hits * (count - hits) / np.maximum(count, 1) + square / 4)
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
-
-
-def _options(options: Shortcuts | Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Shortcuts:
+def _options(
+    options: Shortcuts | Mapping[str, Any] | None, settings: Mapping[str, Any], masked: bool
+) -> Shortcuts:
     given = options.model_dump() if isinstance(options, Shortcuts) else dict(options or {})
     options = measure_options("shortcuts", {**given, **settings})
+    if options.masks is not None and not masked:
+        raise InputError(
+            "masks", f"names the instance {options.masks!r}, but no masks were given", "a result"
+        )
     if options.evaluate == "others" and not options.images_per_class:
         raise InputError(
             "evaluate", "found 'others', but all images are chosen by", "images_per_class above 0"
         )
     return options
-
-
-def _dataset(
-    rates: dict[str, np.ndarray],
-    kept: np.ndarray,
-    shares: np.ndarray,
-    counts: dict[str, tuple],
-    classes: dict[int, str],
-    names: list[str],
-    options: Shortcuts,
-) -> xr.Dataset:
-    """Give every number its dimensions, unit and name."""
-    size, data = kept.shape[2], {}
-    on_classes, on_masks = ("class", "mask"), ("mask",)
-
-    def store(name: str, dims: tuple[str, ...], values: Any, long_name: str, units: str = "1") -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
-        if name.endswith("_se"):
-            data[name][2]["n_in"] = "class_n_other" if "fpr" in name else "class_n"
-
-    ends = {
-        "": "",
-        "_se": "standard error over images of the ",
-        "_lower": "lower end of the 95 % interval of the ",
-        "_upper": "upper end of the 95 % interval of the ",
-    }
-    said = {
-        "tpr": "part of its images that are recognised",
-        "fpr": "part of other images that are taken for it",
-    }
-    for rate, what in said.items():
-        for end, of in ends.items():
-            values = rates[rate + end]
-            store(f"{rate}{end}", on_classes, values[:, :-2], f"{of}{what}, only its frequencies kept")
-            store(f"clean_{rate}{end}", ("class",), values[:, -2], f"{of}{what}, all frequencies kept")
-            store(f"dc_{rate}{end}", ("class",), values[:, -1], f"{of}{what}, only DC kept")
-        mean, error = rates[rate][:, :-2].mean(axis=0), rates[f"{rate}_se"][:, :-2]
-        error = np.sqrt((error**2).sum(axis=0)) / len(error)
-        store(f"mean_{rate}", on_masks, mean, f"{what}, mean over classes")
-        store(f"mean_{rate}_se", on_masks, error, f"{ends['_se']}{what}, mean over classes")
-    shortcut = rates["tpr"][:, :-2] > options.threshold
-    store("shortcut", on_classes, shortcut.astype(np.uint8), "1: the class has a shortcut")
-    for end in ("", "_lower", "_upper"):
-        number = (rates[f"tpr{end}"][:, :-2] > options.threshold).sum(axis=0)
-        store(f"shortcuts{end}", on_masks, number, f"{ends[end]}number of classes with a shortcut", "classes")
-    headline = names.index(HEADLINE) if HEADLINE in names else -1
-    for name, of in (("tpr", "mean_tpr"), ("fpr", "mean_fpr"), ("shortcuts", "shortcuts")):
-        for end in ("", "_se") if of != "shortcuts" else ("", "_lower", "_upper"):
-            _, values, attributes = data[f"{of}{end}"]
-            long_name = f"{attributes['long_name']}, {names[headline]}"
-            store(f"headline_{name}{end}", (), values[headline], long_name, attributes["units"])
-    store("kept", (*on_classes, "u", "v"), kept.astype(np.uint8), "1: a frequency that is kept")
-    store("kept_share", on_classes, shares, "part of the frequencies but DC that is kept")
-    store("class_n", ("class",), rates["class_n"], "images of the class that were classified", "images")
-    store("class_n_other", ("class",), rates["class_n_other"], "images of other classes", "images")
-    for name, (value, long_name, units) in counts.items():
-        store(name, (), value, long_name, units)
-
-    cycles = {"units": "cycles/image"}
-    coordinates = {
-        "class": ("class", list(classes.values()), {"units": "1", "long_name": "class"}),
-        "label": ("class", list(classes), {"units": "1", "long_name": "number of the class"}),
-        "mask": ("mask", names, {"units": "1", "long_name": "which frequencies are kept"}),
-        "u": ("u", np.fft.fftfreq(size, 1 / size), {**cycles, "long_name": "vertical spatial frequency"}),
-        "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
-    }
-    attributes = {name: getattr(options, name) for name in ("measure", "search", "threshold", "evaluate")}
-    return xr.Dataset(data, coordinates, attributes | {"size": size, "batch_norm_images": 0})

@@ -36,6 +36,7 @@ from .parts import (
     tier_rows,
     unreached,
 )
+from .shortcuts import shortcut_rows
 
 CAPTIONS = {
     "complexity": "Priority against the complexity of the task. A point is a draw (seeds averaged, ±1 standard error); "
@@ -71,6 +72,12 @@ CLASS_LEARNING = (
     "distinctiveness."
 )
 """What the figure of a study shows that asks which class is learned first."""
+
+SHORTCUTS = (
+    "Part of a class’s images that are recognised (filled), and of other images that are taken for it (open), when "
+    "only the class’s dominant frequencies are kept: a column per set of images, a colour per recipe."
+)
+"""What the figure of a study with shortcuts shows."""
 
 SOURCES = (
     (
@@ -142,6 +149,12 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         if tables.alignment
         else None,
         class_learning=classes,
+        shortcuts={
+            "figure": _figure(figures, "shortcuts", SHORTCUTS),
+            "rows": shortcut_rows(tables.shortcuts),
+        }
+        if tables.shortcuts
+        else None,
         tiers=tier_rows(tables, results),
         correlations=correlations,
         correlations_left_out=left_out,

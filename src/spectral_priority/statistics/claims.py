@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from ..config.statistics import LEARNING, First, Increasing, Separated
-from ..config.study import Study
+from ..config.study import Group, Study
 from .contrasts import learning_scalars
 from .learned_first import leads
 from .tables import CLAIMS
@@ -133,7 +133,7 @@ def evaluate(
     study : Study
         Its claims and statistics settings.
     priority : DataFrame
-        priority.csv as tables.py reads it.
+        priority.csv, and the rows of measures.csv below it, as tables.py reads them.
     learning : DataFrame, optional
         learning.csv, for claims on scalars of learning.
     learned : DataFrame, optional
@@ -151,12 +151,12 @@ def evaluate(
     for claim in study.claims:
         judge = JUDGES[claim.kind]
         try:
-            runs = _leads(claim, learned) if isinstance(claim, First) else _runs(claim, study, priority)
+            rows_of = _leads(claim, learned) if isinstance(claim, First) else _runs(claim, study, priority)
             groups = [
-                estimate(_name(claim, *group), _group(runs, *group), study.statistics.confidence)
+                estimate(_name(claim, group), _group(rows_of, group), study.statistics.confidence)
                 for group in study.groups_of(claim)
             ]
-            found, detail = judge(claim, groups, runs["unit"].iloc[0], study.statistics.confidence)
+            found, detail = judge(claim, groups, rows_of["unit"].iloc[0], study.statistics.confidence)
         except NotEvaluable as reason:
             found, detail = None, f"can't be evaluated: {reason}"
         held = found is not None and found > claim.margin
@@ -165,10 +165,10 @@ def evaluate(
 
 
 def _runs(claim: Separated | Increasing, study: Study, priority: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the claim's scalar: one per run, of every recipe."""
+    """Rows of the claim's scalar: one per run and instance, of every recipe."""
     chosen = (priority["scalar"] == claim.scalar) & (priority["reading"] == claim.reading)
     if claim.scalar not in LEARNING:
-        chosen &= priority["instance"] == claim.instance
+        chosen &= priority["instance"].isin([group.instance for group in study.groups_of(claim)])
     if claim.reading == "matched-loss":
         chosen &= np.isclose(priority["fraction"].astype(float), study.statistics.matched_fraction)
     return priority[chosen]
@@ -182,18 +182,28 @@ def _leads(claim: First, learned: pd.DataFrame | None) -> pd.DataFrame:
     if found.empty:
         known = ", ".join(dict.fromkeys(learned["class"]))
         raise NotEvaluable(f"no tier has one class {claim.class_name or claim.by!r}; the classes are {known}")
-    return found
+    return found.assign(instance="", scalar="lead")  # of no measure
 
 
-def _group(runs: pd.DataFrame, name: str, recipe: str) -> pd.DataFrame:
-    """Runs of a recipe on the tier of that name, or on all tiers whose names start with it."""
-    named = np.array([tier == name or tier.startswith(f"{name}-") for tier in runs["tier"]], dtype=bool)
-    return runs[named & (runs["recipe"] == recipe)]
+def _group(runs: pd.DataFrame, group: Group) -> pd.DataFrame:
+    """Runs of a recipe on the tier of that name, or on all tiers whose names start with it, by one instance."""
+    start = f"{group.tiers}-"
+    named = np.array([tier == group.tiers or tier.startswith(start) for tier in runs["tier"]], dtype=bool)
+    read = (runs["instance"] == group.instance) | runs["scalar"].isin(LEARNING)
+    return runs[named & (runs["recipe"] == group.recipe) & read]
 
 
-def _name(claim: Separated | Increasing | First, name: str, recipe: str) -> str:
-    of_recipes = isinstance(claim, Separated) and (claim.lower_recipe or claim.higher_recipe)
-    return f"{name} with {recipe}" if of_recipes else name
+def _name(claim: Separated | Increasing | First, group: Group) -> str:
+    by = isinstance(claim, Separated)
+    of_recipes, of_instances = (
+        by and (getattr(claim, f"lower_{what}") or getattr(claim, f"higher_{what}"))
+        for what in ("recipe", "instance")
+    )
+    return (
+        group.tiers
+        + f" with {group.recipe}" * bool(of_recipes)
+        + f" by {group.instance}" * bool(of_instances)
+    )
 
 
 def _separated(claim: Separated, groups: list[Estimate], unit: str, confidence: float) -> tuple[float, str]:
@@ -233,4 +243,7 @@ JUDGES = {"separated": _separated, "increasing": _increasing, "learned-first": _
 
 def _quantity(claim: Separated | Increasing, unit: str) -> str:
     name = claim.scalar.replace("_", " ") if claim.scalar in LEARNING else claim.scalar
+    compared = getattr(claim, "lower_instance", None) or getattr(claim, "higher_instance", None)
+    if claim.instance != "gradient" and claim.scalar not in LEARNING and not compared:
+        name += f" by {claim.instance}"
     return name if unit == "1" else f"{name} in {unit}"

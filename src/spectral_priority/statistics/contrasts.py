@@ -62,7 +62,7 @@ def contrasts(study: Study, priority: pd.DataFrame, learning: pd.DataFrame) -> p
     ----------
     study : Study
     priority, learning : DataFrame
-        priority.csv and learning.csv as tables.py reads them.
+        priority.csv, with the rows of measures.csv below it, and learning.csv, as tables.py reads them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""All runs of a study as tables: priority, complexity, learning; and every profile in one dataset."""
+"""All runs of a study as tables: priority, other measures, complexity, learning; and every profile in one dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from ..config.study import Run, Study
 from ..errors import InputError
 from ..store.netcdf import read_provenance
 from .readings import Reading, readings
-from .runs import OneCode, RunFiles, Tier, code_of, read_run, read_spectra, read_tier, scalars_of
+from .runs import (
+    OneCode,
+    RunFiles,
+    Tier,
+    code_of,
+    other_scalars_of,
+    read_run,
+    read_spectra,
+    read_tier,
+    scalars_of,
+)
 from .tables import COMPLEXITY, HISTORY, PRIORITY, read_complexity
 
 PROFILES = {
@@ -30,6 +40,7 @@ class Gathered:
     """What a study's runs say (docs/architecture.md tells the columns)."""
 
     priority: pd.DataFrame
+    measures: pd.DataFrame
     complexity: pd.DataFrame
     learning: pd.DataFrame
     profiles: xr.Dataset
@@ -59,6 +70,7 @@ def gather(
     fractions = list(dict.fromkeys([settings.matched_fraction, *settings.robustness_fractions]))
     codes = OneCode()
     priority: list[dict] = []
+    measures: list[dict] = []
     learning: list[pd.DataFrame] = []
     profiles: list[xr.Dataset] = []
     for run in track(study.list_runs()):
@@ -72,25 +84,30 @@ def gather(
             path = files.folder / "spectra" / f"{instance}.h5"
             dataset = read_spectra(study, files, instance)
             codes.check(f"spectra {instance}", path, code_of(path, read_provenance(dataset)))
-            scalars = scalars_of(dataset, path)
-            if scalars:
-                priority += _priority(tier, run, instance, dataset, scalars, read)
+            if scalars := scalars_of(dataset, path):
+                priority += _read_scalars(tier, run, instance, dataset, scalars, read)
+            if others := other_scalars_of(dataset, study.measures[instance].measure, path):
+                measures += _read_scalars(tier, run, instance, dataset, others, read)
             if "share" in dataset:
                 size = study.datasets[study.dataset_of(run.tier)].size
                 profiles.append(_profiles(run, instance, dataset, size))
     return Gathered(
-        pd.DataFrame(priority, columns=list(PRIORITY)).astype({"fraction": float, "n": "Int64"}),
+        *(
+            pd.DataFrame(rows, columns=list(PRIORITY)).astype({"fraction": float, "n": "Int64"})
+            for rows in (priority, measures)
+        ),
         pd.concat([_complexity(study, results, name) for name in tiers], ignore_index=True),
         pd.concat(learning, ignore_index=True),
         _joined(profiles),
     )
 
 
-def _priority(
+def _read_scalars(
     tier: Tier, run: Run, instance: str, dataset: xr.Dataset, scalars: list[str], read: list[Reading]
 ) -> list[dict]:
     values = np.stack([dataset[name].values for name in scalars], axis=1).astype(np.float64)
-    errors = np.stack([dataset[f"{name}_se"].values for name in scalars], axis=1).astype(np.float64)
+    nothing = np.full(len(values), np.nan)  # a number of classes has an interval, no standard error
+    errors = np.stack([dataset.get(f"{name}_se", nothing) for name in scalars], axis=1).astype(np.float64)
     images = np.broadcast_to(dataset["n"].values, len(values))
     rows = []
     for reading in read:

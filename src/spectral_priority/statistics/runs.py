@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..config.scalars import OF_MEASURE
 from ..config.statistics import Scalar
 from ..config.study import Run, Study
 from ..errors import InputError
@@ -150,6 +151,24 @@ def scalars_of(dataset: xr.Dataset, path: Path) -> list[str]:
     lacking = [f"{name}_se" for name in found if f"{name}_se" not in dataset]
     if found and "n" not in dataset:
         lacking.append("n")
+    if lacking:
+        raise InputError(path, f"has no variable {', '.join(lacking)}")
+    return found
+
+
+def other_scalars_of(dataset: xr.Dataset, measure: str, path: Path) -> list[str]:
+    """Return the scalars of a measure that has no profile.
+
+    Raises
+    ------
+    InputError
+        Where one of them, its error or `n` is missing.
+    """
+    if "share" in dataset:
+        return []
+    found = list(OF_MEASURE[measure])
+    lacking = [name for name in [*found, "n"] if name not in dataset]
+    lacking += [f"{name}_se" for name in found if not {f"{name}_se", f"{name}_lower"} & set(dataset)]
     if lacking:
         raise InputError(path, f"has no variable {', '.join(lacking)}")
     return found

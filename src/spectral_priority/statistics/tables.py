@@ -12,7 +12,7 @@ PRIORITY = (
     "tier", "family", "kind", "level", "draw", "chain", "control", "recipe", "seed", "instance", "reading",
     "fraction", "scalar", "value", "standard_error", "untrained", "unit", "n", "reached",
 )  # fmt: skip
-"""priority.csv: a row per run × instance × reading × scalar."""
+"""priority.csv: a row per run × instance × reading × scalar of a profile; measures.csv: of the other measures."""
 
 COMPLEXITY = (
     "tier", "family", "level", "draw", "measure", "value", "standard_error", "n", "unit", "harder",
@@ -72,12 +72,26 @@ CLASS_LEARNING_SUMMARY = (
 )  # fmt: skip
 """class_learning_summary.csv: a row per recipe × tier (empty: all of them) × by × outcome. All of it is exploratory:
 `p_adjusted` is Benjamini–Hochberg within the table."""
+SHORTCUTS = (
+    "tier", "recipe", "seed", "instance", "step", "class", "mask", "headline", "tpr", "tpr_lower", "tpr_upper", "fpr",
+    "fpr_lower", "fpr_upper", "shortcut", "threshold", "kept_share", "dc_tpr", "dc_fpr", "clean_tpr", "clean_fpr", "n",
+    "n_other",
+)  # fmt: skip
+"""shortcuts.csv: a row per run × instance of `shortcuts` × class × mask, at the last checkpoint; `headline` tells the
+mask that scalars are about, `n` and `n_other` count images of the class and of others."""
+
+SHORTCUTS_SUMMARY = (
+    "tier", "recipe", "instance", "mask", "headline", "quantity", "mean", "standard_error", "lower", "upper",
+    "confidence", "n", "classes", "unit", "note",
+)  # fmt: skip
+"""shortcuts_summary.csv: a row per tier × recipe × instance × mask × quantity, over `n` seeds."""
 
 CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 """claims.csv: a row per claim of the study."""
 
 _NAMES = (
     "tier", "family", "kind", "level", "chain", "control", "recipe", "reference", "instance", "reading", "scalar",
+    "class", "mask",
 )  # fmt: skip
 """Text, also where it looks like a number (a level, a recipe called `1`)."""
 
@@ -124,6 +138,16 @@ def read_class_curves(path: str | Path) -> pd.DataFrame:
     return _with_names(read_csv(path, CLASS_CURVES, text=["class"]))
 
 
+def read_shortcuts(path: str | Path) -> pd.DataFrame:
+    """Read shortcuts.csv; names are text, truth values are true or false."""
+    return _with_truths(_with_names(read_csv(path, SHORTCUTS)), "headline", "shortcut")
+
+
+def read_shortcuts_summary(path: str | Path) -> pd.DataFrame:
+    """Read shortcuts_summary.csv; names are text, truth values are true or false."""
+    return _with_truths(_with_names(read_csv(path, SHORTCUTS_SUMMARY)), "headline")
+
+
 def with_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the table with a column of truth values written as `true` and `false`.
 
@@ -131,6 +155,10 @@ def with_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     ['true', 'false']
     """
     return frame.assign(**{column: frame[column].map({True: "true", False: "false"})})
+
+
+def _with_truths(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return frame.assign(**{name: frame[name].astype(str).str.lower() == "true" for name in columns})
 
 
 def _with_names(frame: pd.DataFrame) -> pd.DataFrame:
