@@ -90,7 +90,7 @@ def _spectral_step(size: int, number: int, device: torch.device, turns: int) -> 
     ]
 
     def ours() -> None:
-        spectra = Spectra(size, "keep", corners=False, of_mean=False, classes=0)
+        spectra = Spectra(number, size, "keep", corners=False, of_mean=False, classes=0)
         for batch in batches:
             spectra.add(gradient[batch], log_factor[batch], group[batch], zeros[batch])
 

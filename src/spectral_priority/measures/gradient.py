@@ -127,6 +127,7 @@ def gradient_spectrum(
     given = labelled_images(images, labels, image_ids, class_names)
     present, groups = np.unique(given.labels), jackknife_groups(given.image_ids)
     spectra = Spectra(
+        len(given.images),
         given.size,
         options.channels,
         options.corners,

@@ -86,6 +86,9 @@ class Spectra:
 
     Parameters
     ----------
+    images : int
+        How many will be added: what is kept of each has its place from the start, so that nothing small that stays
+        lies between the large blocks that each batch takes and gives back.
     size : int
         N.
     channels : {"keep", "sum", "mean"}
@@ -98,7 +101,7 @@ class Spectra:
         Collect mean gradients.
     """
 
-    def __init__(self, size: int, channels: str, corners: bool, of_mean: bool, classes: int):
+    def __init__(self, images: int, size: int, channels: str, corners: bool, of_mean: bool, classes: int):
         self.size, self.channels, self.corners, self.of_mean, self.classes = (
             size,
             channels,
@@ -107,7 +110,11 @@ class Spectra:
             classes,
         )
         self.rings = len(fourier.rings(size, corners))
-        self._parts: list[dict[str, np.ndarray]] = []
+        rings = len(fourier.rings(size, corners=True))
+        self._rows = {name: np.empty(images) for name in ("dc", "squares", "log_factor")}
+        self._rows |= {"ring": np.empty((images, rings)), "used": np.empty(images, dtype=bool)}
+        self._rows |= {name: np.empty(images, dtype=np.int64) for name in ("group", "label")}
+        self._added = 0
         self._sums: dict[str, torch.Tensor] = {}
         self._strongest = -np.inf  # log factor that sums of gradients are relative to
 
@@ -147,7 +154,10 @@ class Spectra:
             "group": group,
             "label": labels,
         }
-        self._parts.append({name: value.cpu().numpy() for name, value in rows.items()})
+        places = slice(self._added, self._added + len(gradients))
+        for name, values in rows.items():
+            self._rows[name][places] = values.cpu().numpy()
+        self._added = places.stop
         return used
 
     def _add(
@@ -191,7 +201,7 @@ class Spectra:
         otherwise by the jackknife over groups of images; NaN for a single image. Where no gradient has power, `power`
         is zero and all that follows from shares NaN, with n = 0.
         """
-        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        rows = {name: values[: self._added] for name, values in self._rows.items()}
         whole = rows["dc"] + rows["ring"].sum(axis=1)
         squares = np.where(rows["squares"] > 0, rows["squares"], 1.0)
         residual = np.abs(whole - rows["squares"]) / squares
