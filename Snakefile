@@ -98,10 +98,4 @@ rule report:
 rule pictures:
     """A picture of every result file: what each measure found in each run, and the spectra of data and tasks."""
     input:
-        runs=[path.replace("/spectra/", "/pictures/").removesuffix("h5") + "png" for path in SPECTRA_FILES],
-        data=[
-            path.replace("/spectra/", "/pictures/").removesuffix("h5") + "png"
-            for path in DATA_SPECTRA
-            if path not in ARTEFACT_SPECTRA
-        ],
-        tasks=expand(TASK_PICTURE, tier=TIERS, spectrum=["class-mean-psd", "pinson"], format=["png"]),
+        PICTURE_FILES,

@@ -183,16 +183,25 @@ ARTEFACT_SPECTRA = [
     )
     for name in STUDY.artefacts()
 ]
-DATA_SPECTRA = sorted(
-    {
-        DATA_SPECTRUM.format(pack=pack_of(tier), label=STUDY.labels_of(tier), spectrum=spectrum)
-        for tier in TIERS
+LABELS = sorted({(pack_of(tier), STUDY.labels_of(tier)) for tier in TIERS})
+DATA_SPECTRA = [
+    DATA_SPECTRUM.format(pack=pack, label=label, spectrum=spectrum)
+    for pack, label in LABELS
+    for spectrum in ("psd", "adcs")
+] + ARTEFACT_SPECTRA
+PICTURE_FILES = [
+    *(
+        PICTURE.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance, format="png")
+        for run in RUNS
+        for instance in STUDY.measures
+    ),
+    *(
+        DATA_PICTURE.format(pack=pack, label=label, spectrum=spectrum, format="png")
+        for pack, label in LABELS
         for spectrum in ("psd", "adcs")
-    }.union(ARTEFACT_SPECTRA)
-)
-ADCS = sorted(
-    {DATA_SPECTRUM.format(pack=pack_of(tier), label=STUDY.labels_of(tier), spectrum="adcs") for tier in TIERS}
-)
+    ),
+    *expand(TASK_PICTURE, tier=TIERS, spectrum=["class-mean-psd", "pinson"], format="png"),
+]
 
 
 wildcard_constraints:
