@@ -189,6 +189,7 @@ DATA_SPECTRA = [
     for pack, label in LABELS
     for spectrum in ("psd", "adcs")
 ] + ARTEFACT_SPECTRA
+ADCS = [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="adcs") for pack, label in LABELS]
 PICTURE_FILES = [
     *(
         PICTURE.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance, format="png")
