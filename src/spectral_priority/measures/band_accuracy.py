@@ -128,8 +128,9 @@ def band_accuracy(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = band_accuracy(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2, cutoffs=[2], energy_rings=2)
     >>> [str(name) for name in found["filter"].values]
     ['none', 'low-pass-2', 'high-pass-2', 'band-stop-low', 'band-stop-mid', 'band-stop-high',

@@ -150,8 +150,9 @@ def critical_band(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = critical_band(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2)
     >>> found.accuracy.dims, found.highest.values.tolist()
     (('strength', 'octave'), [1.0, 2.0, 4.0, 8.0])

@@ -126,8 +126,9 @@ def dominant_frequency_map(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = dominant_frequency_map(model, torch.rand(8, 3, 8, 8), torch.arange(8) % 2)
     >>> found.loss_increase.dims, found.loss_increase.attrs["units"]
     (('class', 'u', 'v'), 'nat')

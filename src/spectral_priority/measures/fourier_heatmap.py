@@ -106,8 +106,9 @@ def fourier_heatmap(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = fourier_heatmap(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2)
     >>> found.error.dims, found.error.shape, float(found.norm)
     (('u', 'v'), (16, 9), 2.0)

@@ -129,8 +129,9 @@ def frequency_principle(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = frequency_principle(model, torch.rand(40, 3, 16, 16), torch.arange(40) % 2)
     >>> found.low_error.dims, found.variance.attrs["units"], int(found.n)
     (('quantile',), '(pixel value)²', 40)

@@ -115,8 +115,9 @@ def gradient_spectrum(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> profile = gradient_spectrum(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2)
     >>> profile.share.dims, profile.sizes["ring"], round(float(profile.share.sum()), 6)
     (('ring',), 8, 1.0)

@@ -121,8 +121,9 @@ def path_spectra(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = path_spectra(model, torch.rand(8, 3, 16, 16), torch.arange(8) % 2, pairs=6, samples=16)
     >>> found.softmax_share.dims, found.sizes["cycle"], int(found.softmax_within_n)
     (('pair', 'cycle'), 8, 6)

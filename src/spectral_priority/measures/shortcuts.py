@@ -127,8 +127,9 @@ def frequency_shortcuts(
 
     Examples
     --------
+    >>> from torchvision.models import resnet18
     >>> _ = torch.manual_seed(0)
-    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 2))
+    >>> model = resnet18(num_classes=2)
     >>> found = frequency_shortcuts(model, torch.rand(8, 3, 8, 8), torch.arange(8) % 2)
     >>> found.tpr.dims, found["mask"].values.tolist()
     (('class', 'mask'), ['top-1', 'top-5', 'top-10', 'top-20'])
