@@ -239,10 +239,11 @@ def test_every_program_before_training_makes_the_same_of_both_forms(tmp_path):
             "complexity", images=made.path, reference=place / "reference.h5", options='{"images": 10}',
             hierarchy_similarity=place / "hierarchy.csv", spectral_similarity=place / "spectral.csv",
             manifest=place / "tier.json", indices=place / "tier.npz", output=place / "complexity.csv",
+            class_mean_psd=place / "class-mean-psd.h5", pinson=place / "pinson.h5",
         )  # fmt: skip
         results.append({path.name: path for path in place.iterdir() if path.name != "images.h5"})
     pixels, files = results
-    assert sorted(pixels) == sorted(files) and len(pixels) == 9
+    assert sorted(pixels) == sorted(files) and len(pixels) == 11
     for name, path in pixels.items():
         if path.suffix == ".h5":
             with xr.open_dataset(path) as one, xr.open_dataset(files[name]) as other:
