@@ -145,7 +145,7 @@ def f1_error(n: int, recall: float, precision: float) -> float:
     Examples
     --------
     >>> round(f1_error(100, 0.8, 0.8), 3), round(f1_error(100, 1.0, 1.0), 3)
-    (0.032, 0.004)
+    (0.031, 0.004)
     """
     hits = n * recall
     union = n + (hits / precision if precision > 0 else 0) - hits
@@ -157,7 +157,7 @@ def crossing_step(step: np.ndarray, rising: np.ndarray, level: float) -> float:
     """Return the step at which a quantity first rises to a level, interpolated in log(1 + step); NaN if never.
 
     >>> round(crossing_step(np.array([0, 10, 100]), np.array([0.0, 0.0, 1.0]), 0.5), 2)
-    32.32
+    32.33
     """
     weights = crossing_weights(-np.asarray(rising, dtype=np.float64), -level)
     return float("nan") if weights is None else float(np.expm1(weights @ np.log1p(step)))
