@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_result_is_measured_again(run, measured):
     measured.stop_after = 2
     with pytest.raises(KeyboardInterrupt):
         SCRIPT["main"](run)
-    (part,) = run.work.glob("checkpoints/*/step_00000010.h5")
+    (part,) = run.work.glob("checkpoints/*/step_00000010.npz")
     part.write_bytes(part.read_bytes()[:1000])
     measured.stop_after = None
     SCRIPT["main"](run)

@@ -15,7 +15,7 @@ from torch import nn
 from ..config.base import Section
 from ..errors import InputError
 from ..fingerprint import options_fingerprint
-from ..store.netcdf import read_dataset, write_dataset
+from ..store.arrays import read_arrays, write_arrays
 from .identity import PARTS
 from .predicted_labels import with_predicted_labels
 from .probe import Probe
@@ -51,21 +51,20 @@ class Parts:
     ):
         self.folder = work / PARTS / options_fingerprint(identity)
         self.options, self.probe, self.earlier = options, probe, earlier
-        self.kind = f"measure:{options.measure}"
         self._measure: Measure = load_measure(options.measure)
 
     def find(self, step: int) -> xr.Dataset | None:
         """Return the result of a step; None where there is none, or a damaged one."""
         file = self._file(step)
         try:
-            return read_dataset(file, self.kind) if file.exists() else None
+            return read_arrays(file) if file.exists() else None
         except InputError:
             return None
 
     def make(self, step: int, model: nn.Module) -> xr.Dataset:
         """Measure a model, and keep the result as that of a step."""
         part = self._measure(model, self._probe_at(step, model), self.options)
-        write_dataset(self._file(step), part, self.kind, {})
+        write_arrays(self._file(step), part)
         return part
 
     def _probe_at(self, step: int, model: nn.Module) -> Probe:
@@ -81,7 +80,7 @@ class Parts:
         return probe
 
     def _file(self, step: int) -> Path:
-        return self.folder / f"step_{step:08d}.h5"
+        return self.folder / f"step_{step:08d}.npz"
 
 
 def measuring(instances: list[Parts]) -> Callable[[int, nn.Module], None]:

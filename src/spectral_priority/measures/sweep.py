@@ -52,10 +52,7 @@ def sweep(
             load_weights(model, checkpoints.load(step))
             part = parts.make(step, model)
         results.append(part)
-    joined = join(results, steps, steps_per_epoch)
-    for attribute in ("schema", "kind", "provenance"):
-        joined.attrs.pop(attribute, None)
-    return joined
+    return join(results, steps, steps_per_epoch)
 
 
 def join(parts: list[xr.Dataset], steps: list[int], steps_per_epoch: float) -> xr.Dataset:
