@@ -8,6 +8,7 @@ from spectral_priority.errors import InputError
 from spectral_priority.measures import reference
 from spectral_priority.measures.registry import measure_names
 from spectral_priority.store.arrays import read_arrays, write_arrays
+from spectral_priority.store.netcdf import read_dataset, write_dataset
 
 
 @pytest.mark.parametrize("name", measure_names())
@@ -47,3 +48,24 @@ def test_a_truncated_or_missing_file_is_refused(tmp_path, kept):
         read_arrays(tmp_path / "part.npz")
     with pytest.raises(InputError, match="missing"):
         read_arrays(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("name", measure_names())
+def test_some_variables_of_a_result_are_those_of_the_whole(name, tmp_path):
+    parts = [reference.measured(name, seed=seed)[0] for seed in (0, 1)]
+    write_dataset(
+        tmp_path / "a.h5", reference.join(parts, [0, 10], steps_per_epoch=10), "measure:x", {"seed": 3}
+    )
+    whole = read_dataset(tmp_path / "a.h5", "measure:x")
+    wanted = [*whole.variables][::2]
+    some = read_dataset(tmp_path / "a.h5", "measure:x", [*wanted, "nothing of that name"])
+    assert set(some.variables) == set(wanted)
+    for key, variable in some.variables.items():
+        assert variable.dims == whole[key].dims and variable.attrs["units"] == whole[key].attrs["units"]
+        np.testing.assert_array_equal(variable.values, whole[key].values)
+    assert some.attrs["provenance"] == whole.attrs["provenance"]
+    with pytest.raises(InputError, match="holds 'measure:x'"):
+        read_dataset(tmp_path / "a.h5", "measure:y", ["share"])
+    (tmp_path / "a.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:2000])
+    with pytest.raises(InputError, match="is damaged or no netCDF-4 file"):
+        read_dataset(tmp_path / "a.h5", "measure:x", ["share"])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..config.scalars import OF_MEASURE
 from ..config.study import Run, Study
 from ..errors import InputError
 from ..store.netcdf import read_provenance
@@ -82,7 +83,7 @@ def gather(
         learning.append(_learning(run, files))
         for instance in study.measures:
             path = files.folder / "spectra" / f"{instance}.h5"
-            dataset = read_spectra(study, files, instance)
+            dataset = read_spectra(study, files, instance, _names(study.measures[instance].measure))
             codes.check(f"spectra {instance}", path, code_of(path, read_provenance(dataset)))
             if scalars := scalars_of(dataset, path):
                 priority += _read_scalars(tier, run, instance, dataset, scalars, read)
@@ -100,6 +101,12 @@ def gather(
         pd.concat(learning, ignore_index=True),
         _joined(profiles),
     )
+
+
+def _names(measure: str) -> set[str]:
+    """What is read of a measure's result: its scalars with their errors, and a profile where there is one."""
+    ends = ("", "_se", "_lower", "_upper")
+    return {f"{name}{end}" for name in OF_MEASURE[measure] for end in ends} | {*PROFILES, "ring", "n"}
 
 
 def _read_scalars(

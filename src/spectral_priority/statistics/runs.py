@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -113,8 +113,10 @@ def read_run(study: Study, results: Path, run: Run, tier: Tier) -> RunFiles:
     return RunFiles(folder, facts, history)
 
 
-def read_spectra(study: Study, run: RunFiles, instance: str) -> xr.Dataset:
-    """Read spectra/<instance>.h5 of a run.
+def read_spectra(
+    study: Study, run: RunFiles, instance: str, names: Collection[str] | None = None
+) -> xr.Dataset:
+    """Read spectra/<instance>.h5 of a run: all of it, or some variables beside the steps.
 
     Raises
     ------
@@ -123,7 +125,8 @@ def read_spectra(study: Study, run: RunFiles, instance: str) -> xr.Dataset:
         its history.
     """
     path = run.folder / "spectra" / f"{instance}.h5"
-    dataset = read_dataset(path, f"measure:{study.measures[instance].measure}")
+    kind = f"measure:{study.measures[instance].measure}"
+    dataset = read_dataset(path, kind, None if names is None else {*names, "step", "epoch"})
     made_from = _fact(path, read_provenance(dataset), "run_fingerprint")
     if made_from != run.facts["fingerprint"]:
         raise InputError(
@@ -133,8 +136,8 @@ def read_spectra(study: Study, run: RunFiles, instance: str) -> xr.Dataset:
             "give the same snakemake command again: it measures the run anew",
         )
     step = run.history["step"].to_numpy()
-    if "step" not in dataset.coords or not np.array_equal(dataset["step"].values, step):
-        found = _few(dataset["step"].values) if "step" in dataset.coords else "no steps"
+    if "step" not in dataset.variables or not np.array_equal(dataset["step"].values, step):
+        found = _few(dataset["step"].values) if "step" in dataset.variables else "no steps"
         raise InputError(path, f"has {found}, but the run's history has {_few(step)}", "the same checkpoints")
     return dataset
 
