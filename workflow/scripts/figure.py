@@ -9,7 +9,7 @@ from spectral_priority.config import load_study
 from spectral_priority.errors import InputError
 from spectral_priority.figures import FIGURES, PER_TIER
 from spectral_priority.figures.save import save
-from spectral_priority.figures.tables import read_tables
+from spectral_priority.figures.tables import OTHER_TABLES, read_tables
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 
@@ -30,19 +30,9 @@ def arguments() -> argparse.Namespace:
         "claims",
     ):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} file")
-    for name in ("alignment", "alignment-summary", "alignment-profiles"):
+    for name, where in OTHER_TABLES.items():
         options.add_argument(
-            f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
-        )
-    for name in ("class-learning", "class-learning-summary", "class-curves"):
-        options.add_argument(
-            f"--{name}",
-            type=Path,
-            help=f"the study's {name} table, where it asks which class is learned first",
-        )
-    for name in ("shortcuts", "shortcuts-summary"):
-        options.add_argument(
-            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+            f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
         )
     for name in ("svg", "png", "csv"):
         options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
@@ -66,14 +56,7 @@ def main(arguments: argparse.Namespace) -> None:
         correlations=arguments.correlations,
         contrasts=arguments.contrasts,
         claims=arguments.claims,
-        alignment=arguments.alignment,
-        alignment_summary=arguments.alignment_summary,
-        alignment_profiles=arguments.alignment_profiles,
-        class_learning=arguments.class_learning,
-        class_learning_summary=arguments.class_learning_summary,
-        class_curves=arguments.class_curves,
-        shortcuts=arguments.shortcuts,
-        shortcuts_summary=arguments.shortcuts_summary,
+        **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
     draw = import_module(f"spectral_priority.{module}").draw
     figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from spectral_priority.config import load_study
-from spectral_priority.figures.tables import read_tables
+from spectral_priority.figures.tables import OTHER_TABLES, read_tables
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.report.page import build_page
@@ -22,19 +22,9 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--figures-from", required=True, type=Path, help="folder of the figures' SVG files")
     for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims"):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} table")
-    for name in ("alignment", "alignment-summary", "alignment-profiles"):
+    for name, where in OTHER_TABLES.items():
         options.add_argument(
-            f"--{name}", type=Path, help=f"the study's {name} table, where it has planted artefacts"
-        )
-    for name in ("class-learning", "class-learning-summary", "class-curves"):
-        options.add_argument(
-            f"--{name}",
-            type=Path,
-            help=f"the study's {name} table, where it asks which class is learned first",
-        )
-    for name in ("shortcuts", "shortcuts-summary"):
-        options.add_argument(
-            f"--{name}", type=Path, help=f"the study's {name} table, where it measures shortcuts"
+            f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
         )
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
@@ -51,14 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
         correlations=arguments.correlations,
         contrasts=arguments.contrasts,
         claims=arguments.claims,
-        alignment=arguments.alignment,
-        alignment_summary=arguments.alignment_summary,
-        alignment_profiles=arguments.alignment_profiles,
-        class_learning=arguments.class_learning,
-        class_learning_summary=arguments.class_learning_summary,
-        class_curves=arguments.class_curves,
-        shortcuts=arguments.shortcuts,
-        shortcuts_summary=arguments.shortcuts_summary,
+        **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
     page = build_page(tables, arguments.results, arguments.figures_from)
     write_text(arguments.output, page)

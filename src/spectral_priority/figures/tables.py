@@ -70,6 +70,19 @@ COMPLEXITY_NAMES = {
 """Complexity measures as people read them."""
 
 
+OTHER_TABLES = {
+    **dict.fromkeys(
+        ("alignment", "alignment_summary", "alignment_profiles"), "where it has planted artefacts"
+    ),
+    **dict.fromkeys(
+        ("class_learning", "class_learning_summary", "class_curves"),
+        "where it asks which class is learned first",
+    ),
+    **dict.fromkeys(("shortcuts", "shortcuts_summary"), "where it measures shortcuts"),
+}
+"""Tables that only some studies have, and which studies these are."""
+
+
 @dataclass(frozen=True)
 class Alignment:
     """Alignment with planted artefacts.
