@@ -12,7 +12,8 @@ from matplotlib.text import Text
 from scipy.stats import spearmanr
 
 from spectral_priority.config import parse_study
-from spectral_priority.config.datasets import Dataset, LowPass, NonLocalMeans, PhotonNoise, Tag
+from spectral_priority.config.artefacts import LowPass, NonLocalMeans, PhotonNoise, Tag
+from spectral_priority.config.datasets import Dataset
 from spectral_priority.config.statistics import Statistics
 from spectral_priority.data.artefact_spectrum import artefact_spectrum, with_and_without
 from spectral_priority.data.artefacts import plant

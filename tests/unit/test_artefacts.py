@@ -6,14 +6,8 @@ import pytest
 from made_images import two_splits, write_folder, write_tar, write_zip
 from pydantic import ValidationError
 
-from spectral_priority.config.datasets import (
-    Artefact,
-    Dataset,
-    LowPass,
-    NonLocalMeans,
-    PhotonNoise,
-    Tag,
-)
+from spectral_priority.config.artefacts import Artefact, LowPass, NonLocalMeans, PhotonNoise, Tag
+from spectral_priority.config.datasets import Dataset
 from spectral_priority.data.artefacts import choose, low_pass, plant
 from spectral_priority.data.batches import Placement
 from spectral_priority.data.images import PackedImages

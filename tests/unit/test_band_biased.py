@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from spectral_priority.config.datasets import BandBiased, Dataset
+from spectral_priority.config.datasets import Dataset
+from spectral_priority.config.generators import BandBiased
 from spectral_priority.data import band_biased
 from spectral_priority.data.band_biased import BandBiasedSource, background, equal_bands
 from spectral_priority.data.sources import open_source

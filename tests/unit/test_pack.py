@@ -4,6 +4,7 @@ import errno
 import json
 import tempfile
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from spectral_priority.config.datasets import Dataset
 from spectral_priority.data import image_files, packed_file
+from spectral_priority.data.batches import Batch, Placement
 from spectral_priority.data.image_files import ordered
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
@@ -424,3 +426,39 @@ def test_a_thousand_classes_with_long_names_fit_into_the_attributes(tmp_path):
     write_zip(tmp_path / "a.zip", {f"train/{name}/1.png": content for name in classes})
     _, images = packed(tmp_path, folder("a.zip", held_out_split=None))
     assert images.classes["class"] == classes
+
+
+class Patients:
+    """A source of six images of two patients and one unknown."""
+
+    total, unreadable, ignored = 6, [], {}
+
+    def batches(self):
+        six = np.stack([noise(i) for i in range(6)])
+        yield Batch([f"train/{i}" for i in range(6)], six, ["RGB"] * 6, [-1] * 6, [16] * 6, [16] * 6)
+
+    def place(self, keys):
+        return Placement(
+            list(keys),
+            np.zeros(6, np.uint8),
+            {"class": np.arange(6, dtype=np.int32) % 2},
+            {"class": ["ant", "bee"]},
+            group=["p7", "", "p3", "p7", "p3", "p3"],
+        )
+
+
+def test_groups_are_kept_and_belong_to_the_fingerprint(tmp_path):
+    options = Dataset.model_validate({"size": 16, "source": folder("unused")})
+    pack(Patients(), "made", options, tmp_path / "images.h5", {})
+    images = PackedImages(tmp_path / "images.h5")
+    assert images.group.tolist() == [1, -1, 0, 1, 0, 0]
+    assert images.fact("group").tolist() == ["p7", "", "p3", "p7", "p3", "p3"]
+    assert images.source == [f"train/{i}" for i in range(6)]
+    alone = type(
+        "Alone", (Patients,), {"place": lambda self, keys: replace(Patients.place(self, keys), group=[])}
+    )
+    pack(alone(), "made", options, tmp_path / "alone.h5", {})
+    assert (PackedImages(tmp_path / "alone.h5").group == -1).all()
+    assert PackedImages(tmp_path / "alone.h5").content_sha256 != images.content_sha256
+    with pytest.raises(InputError, match="holds no fact 'group'"):
+        PackedImages(tmp_path / "alone.h5").fact("group")

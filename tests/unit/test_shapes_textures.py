@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectral_priority.config.datasets import ShapesTextures
+from spectral_priority.config.generators import ShapesTextures
 from spectral_priority.data import shapes_textures
 from spectral_priority.data.shapes_textures import ShapesTexturesSource
 from spectral_priority.data.spectra import radial_shares

@@ -10,7 +10,7 @@ import hashlib
 
 import numpy as np
 
-from ..config.datasets import Artefact, LowPass, NonLocalMeans, PhotonNoise, PlantedArtefact, Tag
+from ..config.artefacts import Artefact, LowPass, NonLocalMeans, PhotonNoise, PlantedArtefact, Tag
 from ..errors import InputError
 from .batches import Placement
 from .images import HELD_OUT, TRAIN

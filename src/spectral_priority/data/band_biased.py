@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..config.datasets import BandBiased
+from ..config.generators import BandBiased
 from ..errors import InputError
 from ..fourier import hermitian_weights, radius, ring_of
 from ..half_plane import frequency_pairs, on_half_plane

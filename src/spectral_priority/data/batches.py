@@ -55,6 +55,9 @@ class Placement:
         What people call a class, by its name.
     hierarchy : dict of list of (parent, child)
         Is-a edges by label column, where there are any.
+    group : list of str
+        What each image belongs to besides its class, such as a patient: images of one group never come to lie in two
+        parts of a tier. An empty name: unknown. An empty list: the data set has no groups.
     """
 
     source: list[str]
@@ -63,6 +66,7 @@ class Placement:
     classes: dict[str, list[str]]
     titles: dict[str, str] = field(default_factory=dict)
     hierarchy: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    group: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.datasets import ImageFolder
+from ..config.image_sources import ImageFolder
 from ..errors import InputError
 from .batches import Placement
 from .hierarchy import check_covers, read_edges

@@ -193,6 +193,36 @@ class PackedImages:
         edges = json.loads(self.attributes.get("hierarchy", "{}")).get(column, [])
         return [(parent, child) for parent, child in edges]
 
+    @cached_property
+    def source(self) -> list[str]:
+        """Name of every image in the data set, (sample,)."""
+        return self.fact("source").tolist()
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        """What every image belongs to besides its class, such as a patient: a number, −1 unknown. (sample,) int64."""
+        with h5py.File(self.path, "r") as file:
+            if "group" not in file:
+                return np.full(len(self), -1, dtype=np.int64)
+        names, number = np.unique(self.fact("group"), return_inverse=True)
+        return number.astype(np.int64) - int(names[0] == "")
+
+    def fact(self, name: str) -> np.ndarray:
+        """Return what was noted of every image's file when it was packed, (sample,): text or numbers.
+
+        `source`, `mode`, `encoder_quality`, `original_height`, … (docs/architecture.md).
+
+        Raises
+        ------
+        InputError
+            Where the file holds no such fact.
+        """
+        with h5py.File(self.path, "r") as file:
+            if name not in file or file[name].shape != (len(self),):
+                raise InputError(self.path, f"holds no fact {name!r} of its images", todo="pack it again")
+            stored = file[name]
+            return stored.asstr()[:].astype(str) if h5py.check_string_dtype(stored.dtype) else stored[:]
+
     def check_column(self, column: str) -> None:
         """Refuse a label column that the data set doesn't have."""
         if column not in self._labels:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config.datasets import Dataset, PlantedArtefact
+from ..config.artefacts import PlantedArtefact
+from ..config.datasets import Dataset
 from ..errors import InputError
 from ..store.atomic import explained
 from . import artefacts
@@ -172,6 +173,11 @@ def _samples(arrivals: Arrivals, placement: Placement, order: np.ndarray, option
         ),
         "original_width": (np.array(arrivals.width, dtype=np.int32)[order], "width in the file, in pixels"),
     }
+    if placement.group:
+        facts["group"] = (
+            [placement.group[i] for i in order],
+            "what it belongs to, such as a patient; empty = unknown",
+        )
     if options.artefact:
         chosen = artefacts.choose(options.artefact, placement)[order].astype(np.uint8)
         facts["artefact"] = (chosen, f"1 = {options.artefact.kind} was planted")

@@ -124,8 +124,9 @@ def write_packed(
             _add(file, "source", samples.source, "name of the image in the data set")
             for name, (values, meaning) in samples.facts.items():
                 _add(file, name, values, meaning)
+            group = samples.facts.get("group", ((), ""))[0]
             digest = content_sha256(
-                pixels_sha256, samples.split, samples.labels, samples.source, attributes["classes"]
+                pixels_sha256, samples.split, samples.labels, samples.source, attributes["classes"], group
             )
             texts = {k: v if isinstance(v, str) else canonical(v) for k, v in attributes.items()}
             file.attrs.update({**texts, "schema": SCHEMA, "kind": KIND, "content_sha256": digest})
@@ -140,8 +141,9 @@ def content_sha256(
     labels: Mapping[str, np.ndarray],
     source: Sequence[str],
     classes: Mapping[str, Sequence[str]],
+    group: Sequence[str] = (),
 ) -> str:
-    """Fingerprint what a data set consists of: pixels, splits, labels, sources and class names.
+    """Fingerprint what a data set consists of: pixels, splits, labels, sources, class names and groups.
 
     Parameters
     ----------
@@ -151,14 +153,17 @@ def content_sha256(
         Of each image.
     classes : mapping
         Class names by label column.
+    group : sequence of str
+        Of each image, where there are groups.
     """
     digest = hashlib.sha256(np.ascontiguousarray(pixels_sha256))
     digest.update(np.ascontiguousarray(split, dtype=np.uint8))
     for column in sorted(labels):
         digest.update(canonical([column, classes[column]]).encode())
         digest.update(np.ascontiguousarray(labels[column], dtype="<i4"))
-    for name in source:
-        digest.update(f"{name}\n".encode())
+    for names in (source, group):
+        for name in names:
+            digest.update(f"{name}\n".encode())
     return digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..config.datasets import ShapesTextures
+from ..config.generators import ShapesTextures
 from ..errors import InputError
 from .batches import Batch, Placement
 

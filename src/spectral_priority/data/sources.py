@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config.datasets import BandBiased, Dataset, ShapesTextures, TinyImageNet
+from ..config.datasets import Dataset
+from ..config.generators import BandBiased, ShapesTextures
+from ..config.image_sources import TinyImageNet
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
