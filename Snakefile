@@ -47,9 +47,10 @@ rule all:
 
 
 rule data:
-    """Packed images, the reference space, class similarities and spectra of the data."""
+    """Packed images, their audit, the reference space, class similarities and spectra of the data."""
     input:
         images=expand(IMAGES, pack=PACKS),
+        audits=expand(AUDIT, pack=PACKS, format="html"),
         reference=expand(REFERENCE, pack=PACKS),
         spectra=DATA_SPECTRA,
 

@@ -54,6 +54,8 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                 for program in (
                     *(
                         "pack",
+                        "duplicates",
+                        "audit",
                         "reference",
                         "similarity",
                         "spectra",

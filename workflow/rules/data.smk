@@ -1,6 +1,7 @@
 # From a source (archive, folder, generator) to packed images, and what is known of them before any task is made.
 # Requires: the archives or folders that the study names, below data_root.
-# Makes: results/data/<dataset>-<size>px/{images.h5, pack.json, reference.h5, similarity/, spectra/}.
+# Makes: results/data/<dataset>-<size>px/{images.h5, pack.json, duplicates.csv, audit.{html,csv,json}, reference.h5,
+# similarity/, spectra/}.
 
 
 rule pack:
@@ -29,6 +30,69 @@ rule pack:
         'python "$PROGRAMS/pack.py" --dataset {params.dataset:q} --options {params.options:q} --data-root "$DATA_ROOT"'
         " --threads {threads} --images {output.images:q} --checksum {output.checksum:q} --report {output.report:q}"
         " --log {log:q} --expect-code {params.code}"
+
+
+rule duplicates:
+    """Find the images that show the same, which no tier may take into two of its parts."""
+    input:
+        images=IMAGES,
+    output:
+        pairs=DUPLICATES,
+        twins=TWINS,
+    log:
+        f"{DATA_LOGS}/duplicates.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/duplicates.tsv"
+    conda:
+        "../../environment.yml"
+    threads: lambda wc: decoders(wc.pack)
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        code=CODE["duplicates"],
+    message:
+        "duplicates in {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/duplicates.py" --images {input.images:q} --threads {threads} --pairs {output.pairs:q}'
+        " --twins {output.twins:q} --log {log:q} --expect-code {params.code}"
+
+
+rule audit:
+    """Ask of a data set what a careful reviewer asks before believing a frequency result."""
+    input:
+        images=IMAGES,
+        pairs=DUPLICATES,
+        twins=TWINS,
+    output:
+        page=report(
+            AUDIT.replace("{format}", "html"),
+            caption="../report/audit.rst",
+            category="Data",
+            labels={"data set": "{pack}", "what": "audit"},
+        ),
+        table=AUDIT.replace("{format}", "csv"),
+        answers=AUDIT.replace("{format}", "json"),
+    log:
+        f"{DATA_LOGS}/audit.log",
+    benchmark:
+        f"{DATA_BENCHMARKS}/audit.tsv"
+    conda:
+        "../../environment.yml"
+    threads: lambda wc: decoders(wc.pack)
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        options=canonical(STUDY.audit),
+        template=file_sha256(PROJECT / "src" / "spectral_priority" / "audit" / "page.html.j2")[:16],
+        code=CODE["audit"],
+    message:
+        "audit of {wildcards.pack}"
+    shell:
+        'python "$PROGRAMS/audit.py" --images {input.images:q} --pairs {input.pairs:q} --twins {input.twins:q}'
+        " --options {params.options:q} --threads {threads} --page {output.page:q} --csv {output.table:q}"
+        " --json {output.answers:q} --log {log:q} --expect-code {params.code}"
 
 
 rule reference:

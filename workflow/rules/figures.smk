@@ -64,6 +64,7 @@ rule report_page:
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         others=OTHER_TABLES.values(),
+        audits=expand(AUDIT, pack=PACKS, format="json"),
         figures=FIGURE_FILES,
     output:
         page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="report"),
@@ -88,7 +89,7 @@ rule report_page:
         'python "$PROGRAMS/report.py" --study {input.study:q} --results {params.results:q} --figures-from'
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --claims {input.claims:q} {params.others:q}"
+        " --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
 
 

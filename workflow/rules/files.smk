@@ -12,6 +12,8 @@ DATA_LOGS, DATA_BENCHMARKS = "results/logs/data/{pack}", "results/benchmarks/dat
 
 IMAGES = "results/data/{pack}/images.h5"
 REFERENCE = "results/data/{pack}/reference.h5"
+DUPLICATES, TWINS = "results/data/{pack}/duplicates.csv", "results/data/{pack}/twins.csv"
+AUDIT = "results/data/{pack}/audit.{format}"
 SIMILARITY = "results/data/{pack}/similarity/{label}/{kind}.csv"
 DATA_SPECTRUM = "results/data/{pack}/spectra/{label}/{spectrum}.h5"
 RESOLVED = f"{RESULTS}/config.yaml"

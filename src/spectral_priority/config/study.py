@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field, model_validator
 
 from . import instances, scalars, sources
+from .audit import Audit
 from .base import Count, Name, Section
 from .datasets import Dataset
 from .measures import MEASURES, MeasureOptions
@@ -66,6 +67,8 @@ class Study(Section):
     """Instances of measures by name; `measure` may be left out where the name is the measure's."""
     seeds: Count = 2
     """Training repetitions of each tier (seeds 0, 1, …)."""
+    audit: Audit = Audit()
+    """How the data sets are audited."""
     complexity: Complexity = Complexity()
     """Complexity of tasks."""
     statistics: Statistics = Statistics()

@@ -125,6 +125,7 @@ class BandBiasedSource:
             labels={"band": (number % len(self.bands)).astype(np.int32)},
             classes={"band": [f"band-{first}-{last}" for first, last in self.bands]},
             hierarchy={},
+            planted=["band"],
         )
 
     def _draw(

@@ -193,6 +193,11 @@ class PackedImages:
         edges = json.loads(self.attributes.get("hierarchy", "{}")).get(column, [])
         return [(parent, child) for parent, child in edges]
 
+    @property
+    def planted(self) -> list[str]:
+        """Label columns whose classes differ in frequency by construction."""
+        return json.loads(self.attributes.get("planted", "[]"))
+
     @cached_property
     def source(self) -> list[str]:
         """Name of every image in the data set, (sample,)."""

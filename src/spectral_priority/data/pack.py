@@ -126,6 +126,7 @@ def pack(
                 "classes": placement.classes,
                 "titles": placement.titles,
                 **({"hierarchy": placement.hierarchy} if placement.hierarchy else {}),
+                **({"planted": placement.planted} if placement.planted else {}),
                 "resampling": RESAMPLING,
                 "decoder": decoder(),
                 "provenance": dict(provenance),

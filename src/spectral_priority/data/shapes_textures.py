@@ -127,6 +127,7 @@ class ShapesTexturesSource:
             labels={column: values.astype(np.int32) for column, values in labels.items()},
             classes=classes,
             hierarchy={"texture": texture_tree, "both": both_tree},
+            planted=[column for column in labels if column != "shape"],
         )
 
     def _combination(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

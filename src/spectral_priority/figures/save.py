@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -27,13 +28,20 @@ def save(figure: Figure, data: pd.DataFrame, svg: str | Path, png: str | Path, c
     svg, png, csv : path
         Files to make.
     """
-    _settle(figure)
-    title = getattr(figure, "title_text", "")
     with atomic(svg) as path:
-        figure.savefig(path, format="svg", dpi=300, metadata={"Date": None, "Creator": None, "Title": title})
+        to_svg(figure, path)
     with atomic(png) as path:
+        title = getattr(figure, "title_text", "")
         figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Title": title})
     write_csv(csv, data)
+
+
+@styled
+def to_svg(figure: Figure, target: str | Path | BinaryIO) -> None:
+    """Write a figure as SVG, laid out for all its files."""
+    _settle(figure)
+    title = getattr(figure, "title_text", "")
+    figure.savefig(target, format="svg", dpi=300, metadata={"Date": None, "Creator": None, "Title": title})
 
 
 def _settle(figure: Figure) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..figures.tables import (
 )
 from ..store.provenance import provenance
 from .answer import Sentence, answer
+from .audits import audit_sections
 from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
@@ -96,7 +98,7 @@ SOURCES = (
 """Source, link, what is taken from it."""
 
 
-def build_page(tables: Tables, results: Path, figures: Path) -> str:
+def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Path] = ()) -> str:
     """Return the report as one page of HTML.
 
     Parameters
@@ -107,6 +109,8 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         results/<study>, with tiers/ and runs/.
     figures : path
         Folder of the figures' SVG files.
+    audits : sequence of path
+        audit.json of the study's data sets.
 
     Raises
     ------
@@ -135,6 +139,7 @@ def build_page(tables: Tables, results: Path, figures: Path) -> str:
         study=study,
         sentences=sentences,
         claims=tables.claims.to_dict("records"),
+        audits=audit_sections(audits),
         figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
         contrasts={
             "figure": _figure(figures, "contrasts", CONTRASTS),

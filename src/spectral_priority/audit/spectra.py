@@ -1,0 +1,135 @@
+"""Power by band and class, and where spectra end: what was blurred, enlarged or subsampled has nothing above that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..fourier import bands, ring_sizes, rings
+from .finding import Finding, listed, severity
+from .sample import Seen
+
+SERIOUS, WARNING = 20.0, 8.0
+"""Of the largest median share of power in the high band ÷ the smallest."""
+EMPTY = -2.0
+"""Decades by which the last tenth of the rings lies below the mid band's power law, from which it is empty."""
+NO_COLOUR = 0.2
+"""Share of power above a quarter of the sampling frequency, chroma ÷ luma, below which colour is lost."""
+SUBSAMPLED = ("4:2:0", "4:2:2", "4:1:1", "4:4:0", "4:1:0")
+"""Chroma subsampling that halves the resolution of colour in a direction, or more."""
+LEAST_IMAGES = 10
+"""Images of a class below which it is not compared."""
+
+
+def spectra_by_class(seen: Seen, label: np.ndarray, classes: int) -> list[dict[str, Any]]:
+    """Return a row per class: images, `density` by ring, shares of bands, fall-off.
+
+    `density` is the mean power per frequency. Shares are medians over images of power in the band ÷ power in all kept
+    rings; images without power are left out. `fall_off` is in decades: log10 of the mean density of the last tenth of
+    the rings, less that of the power law through the mid band.
+    """
+    power = seen.power.sum(axis=2, dtype=np.float64)
+    total = power.sum(axis=1)
+    inside, ring = bands(seen.size), rings(seen.size)
+    frequencies = ring_sizes(seen.size)
+    last = ring >= 0.9 * ring[-1]
+    rows = []
+    for number in range(classes):
+        mine = (label == number) & (total > 0)
+        row: dict[str, Any] = {"spectra": int(mine.sum())}
+        if mine.any():
+            density = power[mine].mean(axis=0) / frequencies
+            row["density"] = density.tolist()
+            for band, members in inside.items():
+                row[f"{band}_share"] = float(np.median(power[mine][:, members].sum(axis=1) / total[mine]))
+            middle = inside["mid"] & (density > 0)
+            if middle.sum() >= 2 and (density[last] > 0).all():
+                slope, level = np.polyfit(np.log10(ring[middle]), np.log10(density[middle]), 1)
+                expected = level + slope * np.log10(ring[last])
+                row["fall_off"] = float((np.log10(density[last]) - expected).mean())
+        rows.append(row)
+    return rows
+
+
+def check_spectra(rows: list[dict[str, Any]], names: list[str], column: str) -> list[Finding]:
+    """Return findings where classes differ in the high band by a factor, and where the highest rings are empty."""
+    compared = [i for i, row in enumerate(rows) if row["spectra"] >= LEAST_IMAGES]
+    findings = []
+    if len(compared) >= 2:
+        share = np.array([rows[i]["high_share"] for i in compared])
+        order = np.argsort(share)
+        ratio = float(share[order[-1]] / max(share[order[0]], 1e-12))
+        level = severity(ratio, SERIOUS, WARNING)
+        if level:
+            shown = [
+                f"{names[compared[i]]} {share[i]:.1e}"
+                for i in (order if len(order) <= 8 else order[[0, 1, 2, -3, -2, -1]])
+            ]
+            findings.append(
+                Finding(
+                    level,
+                    "spectra",
+                    "the share of power above a third of the sampling frequency differs between classes by a factor of "
+                    f"{ratio:.0f}: {', '.join(shown)}",
+                    "find out whether it is the objects or how they were recorded and stored; compare results with "
+                    "all images low-passed at the lowest class's limit",
+                    column,
+                    tuple(names[compared[i]] for i in order[[0, -1]]),
+                    ratio,
+                )
+            )
+    empty = [names[i] for i in compared if rows[i].get("fall_off", 0.0) <= EMPTY]
+    if empty:
+        findings.append(
+            Finding(
+                "warning",
+                "spectra",
+                f"the highest rings are next to empty in {len(empty)} of {len(compared)} classes ({listed(empty)}): "
+                "their images were blurred, denoised or enlarged before they came here",
+                "lower size until the highest rings hold something, or take the original files",
+                column,
+                tuple(empty),
+                float(min(rows[i].get("fall_off", 0.0) for i in compared)),
+            )
+        )
+    return findings
+
+
+def check_colour(seen: Seen, chroma: np.ndarray | None) -> list[Finding]:
+    """Return a note where colour has next to nothing at high frequencies, as chroma subsampling leaves it.
+
+    Parameters
+    ----------
+    seen : Seen
+    chroma : ndarray of str, optional
+        Subsampling of every image's file, where it was noted.
+    """
+    if seen.colour is None:
+        return []
+    upper = rings(seen.size) > seen.size / 4
+    luma, colour = seen.power.sum(axis=2, dtype=np.float64), seen.colour.astype(np.float64)
+    both = (luma.sum(axis=1) > 0) & (colour.sum(axis=1) > 0)
+    if not both.any():
+        return []
+    luma_share, colour_share = (
+        float(np.median(power[both][:, upper].sum(axis=1) / power[both].sum(axis=1)))
+        for power in (luma, colour)
+    )
+    if colour_share >= NO_COLOUR * luma_share:
+        return []
+    halved = (
+        ""
+        if chroma is None
+        else f"; {100 * np.isin(chroma, SUBSAMPLED).mean():.0f} % of the files have chroma subsampling"
+    )
+    return [
+        Finding(
+            "note",
+            "spectra",
+            f"colour has {colour_share:.1e} of its power above 0.25 cycles/pixel, where brightness has "
+            f"{luma_share:.1e}{halved}",
+            "do not read anything into colour at high frequencies; color: grey leaves it out",
+            value=colour_share / luma_share,
+        )
+    ]
