@@ -462,3 +462,15 @@ def test_groups_are_kept_and_belong_to_the_fingerprint(tmp_path):
     assert PackedImages(tmp_path / "alone.h5").content_sha256 != images.content_sha256
     with pytest.raises(InputError, match="holds no fact 'group'"):
         PackedImages(tmp_path / "alone.h5").fact("group")
+
+
+def test_a_hierarchy_may_be_written_out(tmp_path):
+    write_folder(tmp_path / "folder", two_splits())
+    tree = {"insect": ["ant", "bee"], "animal": ["insect"]}
+    _, images = packed(tmp_path, folder("folder", hierarchy=tree), name="good")
+    assert images.hierarchy("class") == [("insect", "ant"), ("insect", "bee"), ("animal", "insect")]
+    refused(
+        tmp_path,
+        folder("folder", hierarchy={"insect": ["ant"]}),
+        r"source.hierarchy: has no edge to 1 of the classes",
+    )

@@ -132,6 +132,15 @@ def see(
     return Seen(index, power, colour, bends)
 
 
+def frequencies(size: int) -> np.ndarray:
+    """Return how many frequencies of the full plane lie in each kept ring and direction, (ring, direction).
+
+    >>> int(frequencies(8)[0].sum())
+    8
+    """
+    return _sectors(size).sum(axis=0).reshape(-1, DIRECTIONS)
+
+
 def _chroma_power(pixels: np.ndarray, luma: np.ndarray) -> np.ndarray:
     total = 0.0
     for channel, scale in ((2, 1.772), (0, 1.402)):

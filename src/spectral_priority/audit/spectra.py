@@ -8,12 +8,15 @@ import numpy as np
 
 from ..fourier import bands, ring_sizes, rings
 from .finding import Finding, listed, severity
-from .sample import Seen
+from .sample import Seen, frequencies
 
 SERIOUS, WARNING = 20.0, 8.0
 """Of the largest median share of power in the high band ÷ the smallest."""
-EMPTY = -2.0
-"""Decades by which the last tenth of the rings lies below the mid band's power law, from which it is empty."""
+EMPTY, ROUNDED = -1.5, 4.0
+"""The last tenth of the rings is empty where it lies that many decades below the power law of lower ones, or holds no
+more than that many times the power of rounding to 8 bits."""
+ROUNDING = 1 / 12 / 255**2
+"""Power per frequency of rounding to 8 bits."""
 NO_COLOUR = 0.2
 """Share of power above a quarter of the sampling frequency, chroma ÷ luma, below which colour is lost."""
 SUBSAMPLED = ("4:2:0", "4:2:2", "4:1:1", "4:4:0", "4:1:0")
@@ -27,27 +30,31 @@ def spectra_by_class(seen: Seen, label: np.ndarray, classes: int) -> list[dict[s
 
     `density` is the mean power per frequency. Shares are medians over images of power in the band ÷ power in all kept
     rings; images without power are left out. `fall_off` is in decades: log10 of the mean density of the last tenth of
-    the rings, less that of the power law through the mid band.
+    the rings, less that of the power law through the rings from a sixth to a half of the highest; `above_rounding` is
+    that mean ÷ the power of rounding to 8 bits. Both are of slanted frequencies only: where opposite edges of images
+    differ, the jump between them leaves power along the axes.
     """
     power = seen.power.sum(axis=2, dtype=np.float64)
     total = power.sum(axis=1)
     inside, ring = bands(seen.size), rings(seen.size)
-    frequencies = ring_sizes(seen.size)
+    off_axis = frequencies(seen.size)[:, 1::2].sum(axis=1)
     last = ring >= 0.9 * ring[-1]
     rows = []
     for number in range(classes):
         mine = (label == number) & (total > 0)
         row: dict[str, Any] = {"spectra": int(mine.sum())}
         if mine.any():
-            density = power[mine].mean(axis=0) / frequencies
+            density = power[mine].mean(axis=0) / ring_sizes(seen.size)
             row["density"] = density.tolist()
             for band, members in inside.items():
                 row[f"{band}_share"] = float(np.median(power[mine][:, members].sum(axis=1) / total[mine]))
-            middle = inside["mid"] & (density > 0)
-            if middle.sum() >= 2 and (density[last] > 0).all():
-                slope, level = np.polyfit(np.log10(ring[middle]), np.log10(density[middle]), 1)
+            slanted = seen.power[mine][..., 1::2].sum(axis=2, dtype=np.float64).mean(axis=0) / off_axis
+            middle = (ring >= seen.size / 12) & (ring <= seen.size / 4) & (slanted > 0)
+            if middle.sum() >= 2 and (slanted[last] > 0).all():
+                slope, level = np.polyfit(np.log10(ring[middle]), np.log10(slanted[middle]), 1)
+                row["above_rounding"] = float(slanted[last].mean() / ROUNDING)
                 expected = level + slope * np.log10(ring[last])
-                row["fall_off"] = float((np.log10(density[last]) - expected).mean())
+                row["fall_off"] = float((np.log10(slanted[last]) - expected).mean())
         rows.append(row)
     return rows
 
@@ -79,7 +86,7 @@ def check_spectra(rows: list[dict[str, Any]], names: list[str], column: str) -> 
                     ratio,
                 )
             )
-    empty = [names[i] for i in compared if rows[i].get("fall_off", 0.0) <= EMPTY]
+    empty = [names[i] for i in compared if _is_empty(rows[i])]
     if empty:
         findings.append(
             Finding(
@@ -90,10 +97,14 @@ def check_spectra(rows: list[dict[str, Any]], names: list[str], column: str) -> 
                 "lower size until the highest rings hold something, or take the original files",
                 column,
                 tuple(empty),
-                float(min(rows[i].get("fall_off", 0.0) for i in compared)),
+                float(len(empty)),
             )
         )
     return findings
+
+
+def _is_empty(row: dict[str, Any]) -> bool:
+    return row.get("fall_off", 0.0) <= EMPTY or row.get("above_rounding", np.inf) <= ROUNDED
 
 
 def check_colour(seen: Seen, chroma: np.ndarray | None) -> list[Finding]:

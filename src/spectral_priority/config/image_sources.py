@@ -19,8 +19,9 @@ class ImageFolder(Section):
     """Name of the folder of training images."""
     held_out_split: str | None = "val"
     """Name of the folder of held-out images; null: held-out images come from the training split."""
-    hierarchy: str | None = None
-    """CSV below data_root with the is-a edges of the classes: columns parent, child."""
+    hierarchy: str | dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
+    """Is-a edges of the classes: a CSV below data_root with the columns parent, child; or written out, each parent with
+    its children. A class may have several parents, such as a modality and an anatomy."""
 
 
 class TinyImageNet(Section):

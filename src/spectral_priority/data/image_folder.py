@@ -71,10 +71,14 @@ class ImageFolderLayout:
     def place(self, keys: list[str]) -> Placement:
         """Tell split and class by the keys."""
         placement = by_path(keys, self.options.train_split, self.options.held_out_split)
-        if self.options.hierarchy:
+        if isinstance(self.options.hierarchy, str):
             path = self.data_root / self.options.hierarchy
             edges = read_edges(path)
             check_covers(edges, placement.classes["class"], path)
+            placement.hierarchy = {"class": edges}
+        elif self.options.hierarchy:
+            edges = [(parent, child) for parent, some in self.options.hierarchy.items() for child in some]
+            check_covers(edges, placement.classes["class"], "source.hierarchy")
             placement.hierarchy = {"class": edges}
         return placement
 

@@ -37,8 +37,8 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 def area_means(size: int, side: int) -> np.ndarray:
     """Return the weights (side, size) with which a row of pixels is averaged over `side` equal pieces of its length.
 
-    >>> area_means(3, 2).round(3).tolist()
-    [[0.667, 0.333, 0.0], [0.0, 0.333, 0.667]]
+    >>> area_means(4, 2).tolist()
+    [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
     """
     edges = np.linspace(0, size, side + 1)
     first, last = edges[:-1, None], edges[1:, None]
