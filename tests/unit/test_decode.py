@@ -1,5 +1,6 @@
 """Every kind of image file comes out as pixels of one size, or with the reason why not."""
 
+import io
 import struct
 import zlib
 
@@ -8,7 +9,7 @@ import pytest
 from made_images import encoded, noise
 from PIL import Image
 
-from spectral_priority.data.decode import Unreadable, decode
+from spectral_priority.data.decode import Unreadable, decode, jpeg_chroma
 from spectral_priority.fourier import half_plane_power, radial_sum, ring_sizes
 
 GREY = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
@@ -93,6 +94,42 @@ def test_the_quality_of_a_jpeg_is_found(quality):
 def test_no_quality_where_the_tables_are_others():
     assert rgb(encoded(noise(2))).quality == -1
     assert rgb(encoded(noise(2), "JPEG", qtables=[[7] * 64, [9] * 64])).quality == -1
+
+
+@pytest.mark.parametrize("chroma", ["4:4:4", "4:2:2", "4:2:0"])
+def test_the_chroma_subsampling_of_a_jpeg_is_found(chroma):
+    for more in ({}, {"progressive": True}):
+        decoded = rgb(encoded(noise(2), "JPEG", subsampling=chroma, **more))
+        assert (decoded.chroma, decoded.format) == (chroma, "JPEG")
+    assert (
+        rgb(encoded(Image.fromarray(noise(2)).convert("CMYK"), "JPEG", subsampling=chroma)).chroma == chroma
+    )
+
+
+@pytest.mark.parametrize(
+    "luma, chroma, name",
+    [
+        (0x41, 0x11, "4:1:1"),
+        (0x42, 0x11, "4:1:0"),
+        (0x12, 0x11, "4:4:0"),
+        (0x22, 0x22, "4:4:4"),
+        (0x22, 0x12, "4:2:2"),
+        (0x31, 0x11, "other"),
+    ],
+)
+def test_chroma_is_named_by_the_factors_in_the_frame_header(luma, chroma, name):
+    content = bytearray(encoded(noise(2), "JPEG"))
+    frame = content.index(b"\xff\xc0")  # marker, length, precision, height, width, components of three bytes
+    content[frame + 11 : frame + 20 : 3] = bytes([luma, chroma, chroma])
+    with Image.open(io.BytesIO(content)) as opened:
+        assert jpeg_chroma(opened) == name
+
+
+def test_files_without_chroma_say_so():
+    grey = rgb(encoded(noise(2)[..., 0], "JPEG"))
+    assert (grey.chroma, grey.format) == ("grey", "JPEG")
+    lossless = rgb(encoded(noise(2)))
+    assert (lossless.chroma, lossless.format) == ("", "PNG")
 
 
 @pytest.mark.parametrize(

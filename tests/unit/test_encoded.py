@@ -78,7 +78,16 @@ def test_both_forms_hold_the_same_data_set(tmp_path):
     assert files.content_sha256 == pixels.content_sha256
     assert (files.split == pixels.split).all() and files.classes == pixels.classes
     with h5py.File(pixels.path) as one, h5py.File(files.path) as other:
-        for name in ("source", "mode", "encoder_quality", "original_height", "original_width", "label_class"):
+        for name in (
+            "source",
+            "mode",
+            "format",
+            "chroma",
+            "encoder_quality",
+            "original_height",
+            "original_width",
+            "label_class",
+        ):
             assert one[name][:].tolist() == other[name][:].tolist(), name
         assert set(one.attrs) == set(other.attrs)
         different = {name for name in one.attrs if str(one.attrs[name]) != str(other.attrs[name])}

@@ -18,6 +18,16 @@ FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is tried: no format that runs other programs or fetches other files."""
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
+CHROMA = {
+    (1, 1): "4:4:4",
+    (1, 2): "4:4:0",
+    (2, 1): "4:2:2",
+    (2, 2): "4:2:0",
+    (4, 1): "4:1:1",
+    (4, 2): "4:1:0",
+}
+"""How many pixels share a sample of chroma, (across, down) → what it is called."""
+
 
 class Unreadable(Exception):
     """An image file that can't be used; the text is the reason."""
@@ -36,6 +46,11 @@ class Decoded:
         Quality of the JPEG encoder by the IJG tables, −1 where there is none.
     height, width : int
         Size in the file, upright.
+    format : str
+        Format of the file by its content, not by its name: `JPEG`, `PNG`, …
+    chroma : str
+        Chroma subsampling of a JPEG file: `4:4:4` (none), `4:2:2`, `4:2:0`, …, `grey` for one without chroma, and
+        nothing for other formats.
     """
 
     pixels: np.ndarray
@@ -43,6 +58,8 @@ class Decoded:
     quality: int
     height: int
     width: int
+    format: str
+    chroma: str
 
 
 def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded:
@@ -78,6 +95,7 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
             width, height = opened.size
             if width * height > max_pixels:
                 raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
+            facts = opened.format or "", jpeg_chroma(opened)
             mode, quality = opened.mode, jpeg_quality(opened)
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
@@ -92,7 +110,7 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
         raise Unreadable(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]) from None
     width, height = image.size
     pixels = np.asarray(_resample(image, size))
-    return Decoded(pixels.reshape(size, size, channels), mode, quality, height, width)
+    return Decoded(pixels.reshape(size, size, channels), mode, quality, height, width, *facts)
 
 
 def jpeg_quality(image: Image.Image) -> int:
@@ -103,6 +121,27 @@ def jpeg_quality(image: Image.Image) -> int:
     if max(table) > 255:
         table = tuple(min(step, 255) for step in table)
     return _qualities().get(table, -1)
+
+
+def jpeg_chroma(image: Image.Image) -> str:
+    """Return the chroma subsampling of a JPEG file, by the sampling factors in its frame header (ITU-T T.81, B.2.2).
+
+    J:a:b: of 4 × 2 pixels, a samples of chroma in the first row and b others in the second.
+
+    Returns
+    -------
+    str
+        Such as `4:2:0`; `grey` for one component; `other` for factors that have no such name; nothing for other
+        formats.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return ""
+    factors = [(across, down) for _, across, down, _ in image.layer]
+    if len(factors) < 3:
+        return "grey" if len(factors) == 1 else "other"
+    (across, down), chroma = factors[0], set(factors[1:3])
+    names = {CHROMA.get((across / x, down / y), "other") for x, y in chroma}
+    return names.pop() if len(names) == 1 else "other"
 
 
 def decoder() -> str:

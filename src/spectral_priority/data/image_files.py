@@ -191,5 +191,7 @@ def _decode_group(
         [image.height for image in images],
         [image.width for image in images],
         [content for _, content, _ in good] if kept else [],
+        [image.format for image in images],
+        [image.chroma for image in images],
     )
     return batch, unreadable

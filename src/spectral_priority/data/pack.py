@@ -38,7 +38,7 @@ class Arrivals:
 
     Attributes
     ----------
-    key, mode : list of str
+    key, mode, format, chroma : list of str
     quality, height, width : array of int
     pixels_crc32 : array of int
         Checksum of each image's pixels.
@@ -51,6 +51,8 @@ class Arrivals:
     def __init__(self) -> None:
         self.key: list[str] = []
         self.mode: list[str] = []
+        self.format: list[str] = []
+        self.chroma: list[str] = []
         self.quality, self.height, self.width = array("h"), array("i"), array("i")
         self.pixels_crc32, self.pixels_sha256 = array("I"), bytearray()
         self.constant = 0
@@ -59,6 +61,9 @@ class Arrivals:
         """Take in a batch."""
         self.key += batch.key
         self.mode += batch.mode
+        nothing = [""] * len(batch.key)
+        self.format += batch.format or nothing
+        self.chroma += batch.chroma or nothing
         for fact in ("quality", "height", "width"):
             getattr(self, fact).extend(getattr(batch, fact))
         for image in batch.pixels:
@@ -163,6 +168,11 @@ def _order(placement: Placement) -> np.ndarray:
 def _samples(arrivals: Arrivals, placement: Placement, order: np.ndarray, options: Dataset) -> Samples:
     facts = {
         "mode": ([arrivals.mode[i] for i in order], "colour mode of the file"),
+        "format": ([arrivals.format[i] for i in order], "format of the file; empty = no file"),
+        "chroma": (
+            [arrivals.chroma[i] for i in order],
+            "chroma subsampling of a JPEG file (4:4:4, 4:2:0, ..., grey); empty = no JPEG file",
+        ),
         "encoder_quality": (
             np.array(arrivals.quality, dtype=np.int16)[order],
             "quality of the JPEG encoder (IJG tables), -1 = unknown",
