@@ -426,7 +426,7 @@ def test_what_may_spoil_a_study_is_warned_of(tmp_path):
         "the usual JPEG quality differs between classes, which can give them away: ant -1, bee -1, wasp 90"
         in text
     )
-    assert "1 images are smaller than the pack's size" in text
+    assert "1 images are enlarged to the pack's size" in text
 
 
 def test_a_hierarchy_comes_from_a_csv(tmp_path):

@@ -1,8 +1,4 @@
-"""From the bytes of an image file to pixels of one size, with the facts that a frequency study must know about it.
-
-Resampling is the same for every image (`RESAMPLING`, stored with the pack): centre crop to a square, then Pillow's
-Lanczos filter, which is anti-aliased. JPEG's own fast downscaling is not used: it has another frequency response.
-"""
+"""From the bytes of an image file to pixels of one size, with the facts that a frequency study must know about it."""
 
 from __future__ import annotations
 
@@ -13,7 +9,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, __version__, features
 
-RESAMPLING = "centre crop to a square, then Pillow Lanczos; images of the right size are left as they are"
+from .resampling import Resampling
+
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is tried: no format that runs other programs or fetches other files."""
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -62,7 +59,9 @@ class Decoded:
     chroma: str
 
 
-def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded:
+def decode(
+    content: bytes, size: int, channels: int, max_pixels: int, resampling: Resampling | None = None
+) -> Decoded:
     """Decode an image file.
 
     Parameters
@@ -76,6 +75,8 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
         3, where grey images get three equal channels; or 1, luma by ITU-R 601.
     max_pixels : int
         Most pixels in the file by its header, looked at before decoding.
+    resampling : Resampling, optional
+        How it becomes a square; none: `Resampling()`.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
             mode, quality = opened.mode, jpeg_quality(opened)
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
-            image = _eight_bit(opened).convert("RGB" if channels == 3 else "L")
+            image = _eight_bit(opened)
     except Unreadable:
         raise
     except Image.UnidentifiedImageError:
@@ -109,8 +110,27 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
     except Exception as error:  # Pillow raises almost anything for a damaged file
         raise Unreadable(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]) from None
     width, height = image.size
-    pixels = np.asarray(_resample(image, size))
-    return Decoded(pixels.reshape(size, size, channels), mode, quality, height, width, *facts)
+    pixels = to_pixels(image, size, channels, max_pixels, resampling or Resampling())
+    return Decoded(pixels, mode, quality, height, width, *facts)
+
+
+def to_pixels(
+    image: Image.Image, size: int, channels: int, max_pixels: int, resampling: Resampling
+) -> np.ndarray:
+    """Return an 8-bit image as pixels (size, size, channel) uint8.
+
+    Raises
+    ------
+    Unreadable
+        For an image so long that it would have more than `max_pixels` pixels while it is padded.
+    """
+    width, height = image.size
+    if (most := resampling.most_pixels(height, width, size)) > max_pixels:
+        raise Unreadable(
+            f"{width} × {height} pixels, {most:,} while padded: more than max_pixels = {max_pixels:,}"
+        )
+    square = resampling.apply(image.convert("RGB" if channels == 3 else "L"), size)
+    return np.asarray(square).reshape(size, size, channels)
 
 
 def jpeg_quality(image: Image.Image) -> int:
@@ -164,16 +184,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "P":  # by way of RGBA: a palette may have transparent colours
         return image.convert("RGBA")
     return image
-
-
-def _resample(image: Image.Image, size: int) -> Image.Image:
-    if image.size == (size, size):
-        return image
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 @cache

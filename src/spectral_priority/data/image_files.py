@@ -16,6 +16,7 @@ from ..errors import InputError
 from .batches import Batch, Placement
 from .decode import Decoded, Unreadable, decode
 from .files import read_files
+from .resampling import Resampling
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -73,6 +74,8 @@ class ImageFiles:
         Threads that decode, beside the one that reads.
     kept : bool
         Whether batches hold the files' own bytes too.
+    resampling : Resampling, optional
+        As `decode` takes it.
     """
 
     def __init__(
@@ -84,13 +87,18 @@ class ImageFiles:
         max_pixels: int,
         threads: int,
         kept: bool = False,
+        resampling: Resampling | None = None,
     ):
         self.paths, self.layout, self.threads = list(paths), layout, threads
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
         self._most = max(1, min(GROUP, GROUP_BYTES // (size**2 * channels)))
-        self._decode = partial(_decode_group, size=size, channels=channels, max_pixels=max_pixels, kept=kept)
+        self._decode = partial(
+            _decode_group,
+            partial(decode, size=size, channels=channels, max_pixels=max_pixels, resampling=resampling),
+            kept=kept,
+        )
 
     @property
     def ignored(self) -> dict[str, int]:
@@ -172,14 +180,14 @@ def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tupl
 
 
 def _decode_group(
-    files: list[tuple[str, bytes]], size: int, channels: int, max_pixels: int, kept: bool
+    decoded: Callable[[bytes], Decoded], files: list[tuple[str, bytes]], kept: bool
 ) -> tuple[Batch, list[dict[str, str]]]:
     """Decode files; return the readable ones as a batch, and the others with the reason."""
     good: list[tuple[str, bytes, Decoded]] = []
     unreadable = []
     for key, content in files:
         try:
-            good.append((key, content, decode(content, size, channels, max_pixels)))
+            good.append((key, content, decoded(content)))
         except Unreadable as reason:
             unreadable.append({"source": key, "reason": str(reason)})
     images = [image for _, _, image in good]

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from ..config.artefacts import PlantedArtefact
-from ..config.datasets import Dataset
+from ..config.datasets import GENERATORS, Dataset
 from ..errors import InputError
 from ..store.atomic import explained
 from . import artefacts
 from .batches import Batch, Placement, Source
-from .decode import RESAMPLING, decoder
+from .decode import decoder
 from .image_files import ordered
 from .images import HELD_OUT, TRAIN
 from .packed_file import Encoded, Pixels, Samples, sha256_of, write_packed
+from .resampling import MADE_AT_SIZE, Resampling
 from .spool import Spool
 
 SHOWN = 5
@@ -113,6 +114,8 @@ def pack(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     arrivals = Arrivals()
+    resampling = Resampling.of(options.model_dump())
+    words = MADE_AT_SIZE if options.source.kind in GENERATORS else resampling.words
     try:
         with Spool(target.parent) as spool:
             for batch in source.batches():
@@ -131,7 +134,7 @@ def pack(
                 "classes": placement.classes,
                 "titles": placement.titles,
                 **({"hierarchy": placement.hierarchy} if placement.hierarchy else {}),
-                "resampling": RESAMPLING,
+                "resampling": words,
                 "decoder": decoder(),
                 "provenance": dict(provenance),
             }
@@ -139,7 +142,7 @@ def pack(
     except OSError as error:
         raise explained(error, target) from error
     facts = {fact: np.array(getattr(arrivals, fact)) for fact in ("quality", "height", "width")}
-    smaller = int((np.minimum(facts["height"], facts["width"]) < options.size).sum())
+    smaller = int(resampling.enlarges(facts["height"], facts["width"], options.size).sum())
     report = {
         "dataset": name,
         "content_sha256": digest,
@@ -147,6 +150,7 @@ def pack(
         "train": int((samples.split == TRAIN).sum()),
         "held_out": int((samples.split == HELD_OUT).sum()),
         "classes": {column: len(names) for column, names in placement.classes.items()},
+        "resampling": words,
         "constant_images": arrivals.constant,
         "enlarged_images": smaller,
         "ignored_files": source.ignored,
@@ -266,7 +270,7 @@ def _check_names(placement: Placement, order: np.ndarray, name: str) -> None:
 def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: int) -> Iterator[str]:
     """Yield what may spoil a frequency study although every image could be read."""
     if smaller:
-        yield f"{smaller} images are smaller than the pack's size: enlarging leaves their highest rings empty"
+        yield f"{smaller} images are enlarged to the pack's size: it leaves their highest rings empty"
     for column, names in placement.classes.items():
         label = placement.labels[column]
         for split, called in ((0, "training"), (1, "held-out")):

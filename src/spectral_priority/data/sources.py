@@ -12,6 +12,7 @@ from .band_biased import BandBiasedSource
 from .batches import Source
 from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
+from .resampling import Resampling
 from .shapes_textures import ShapesTexturesSource
 from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
 
@@ -51,4 +52,7 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     else:
         layout = ImageFolderLayout(source, data_root)
     kept = options.pack == "encoded"
-    return ImageFiles(paths, layout, options.size, options.channels, options.max_pixels, threads, kept)
+    resampling = Resampling.of(options.model_dump())
+    return ImageFiles(
+        paths, layout, options.size, options.channels, options.max_pixels, threads, kept, resampling
+    )
