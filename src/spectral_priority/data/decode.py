@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, __version__, features
 
+from ..errors import InputError
 from .resampling import Resampling
 
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -48,6 +51,10 @@ class Decoded:
     chroma : str
         Chroma subsampling of a JPEG file: `4:4:4` (none), `4:2:2`, `4:2:0`, …, `grey` for one without chroma, and
         nothing for other formats.
+    part : str
+        What the image's name has behind that of its file, where a file holds several images: `/slice-012`.
+    group : str
+        What the file says that the image belongs to, as `<kind>:<identity>`, such as a patient.
     """
 
     pixels: np.ndarray
@@ -57,6 +64,8 @@ class Decoded:
     width: int
     format: str
     chroma: str
+    part: str = ""
+    group: str = ""
 
 
 def decode(
@@ -91,27 +100,37 @@ def decode(
     >>> decoded.pixels.shape, int(decoded.pixels.max()), decoded.mode, decoded.width
     ((8, 8, 3), 128, 'L', 40)
     """
+    with reasons(), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+        check_pixels(*opened.size, max_pixels)
+        facts = opened.format or "", jpeg_chroma(opened)
+        mode, quality = opened.mode, jpeg_quality(opened)
+        opened.load()
+        ImageOps.exif_transpose(opened, in_place=True)
+        image = _eight_bit(opened)
+    width, height = image.size
+    pixels = to_pixels(image, size, channels, max_pixels, resampling or Resampling())
+    return Decoded(pixels, mode, quality, height, width, *facts)
+
+
+@contextmanager
+def reasons() -> Iterator[None]:
+    """Turn whatever a decoder raises for a damaged file into `Unreadable`; decoders raise almost anything."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-            width, height = opened.size
-            if width * height > max_pixels:
-                raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
-            facts = opened.format or "", jpeg_chroma(opened)
-            mode, quality = opened.mode, jpeg_quality(opened)
-            opened.load()
-            ImageOps.exif_transpose(opened, in_place=True)
-            image = _eight_bit(opened)
-    except Unreadable:
+        yield
+    except (Unreadable, InputError):
         raise
     except Image.UnidentifiedImageError:
         raise Unreadable("no image of a known format") from None
     except Image.DecompressionBombError:
         raise Unreadable("more pixels than Pillow opens") from None
-    except Exception as error:  # Pillow raises almost anything for a damaged file
+    except Exception as error:
         raise Unreadable(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]) from None
-    width, height = image.size
-    pixels = to_pixels(image, size, channels, max_pixels, resampling or Resampling())
-    return Decoded(pixels, mode, quality, height, width, *facts)
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Refuse an image with more pixels than allowed, by its header."""
+    if width * height > max_pixels:
+        raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
 
 
 def to_pixels(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .batches import Batch, Placement
 from .decode import Decoded, Unreadable, decode
 from .files import read_files
+from .medical_files import SUFFIXES as MEDICAL
+from .medical_files import Belonging, decode_medical, is_medical
 from .resampling import Resampling
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -76,6 +79,8 @@ class ImageFiles:
         Whether batches hold the files' own bytes too.
     resampling : Resampling, optional
         As `decode` takes it.
+    medical : MedicalFiles, optional
+        What is taken of DICOM and NIfTI files; none: they are no images of the data set.
     """
 
     def __init__(
@@ -88,16 +93,23 @@ class ImageFiles:
         threads: int,
         kept: bool = False,
         resampling: Resampling | None = None,
+        medical: MedicalFiles | None = None,
     ):
         self.paths, self.layout, self.threads = list(paths), layout, threads
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
         self._most = max(1, min(GROUP, GROUP_BYTES // (size**2 * channels)))
+        self._suffixes = SUFFIXES | (MEDICAL if medical else frozenset())
+        self._belonging = Belonging()
+        how = {
+            "size": size,
+            "channels": channels,
+            "max_pixels": max_pixels,
+            "resampling": resampling or Resampling(),
+        }
         self._decode = partial(
-            _decode_group,
-            partial(decode, size=size, channels=channels, max_pixels=max_pixels, resampling=resampling),
-            kept=kept,
+            _decode_group, partial(_decode_file, how=how, medical=medical, kept=kept), kept=kept
         )
 
     @property
@@ -107,8 +119,11 @@ class ImageFiles:
 
     def batches(self) -> Iterator[Batch]:
         """Read and decode all images once; those that can't be read are listed in `unreadable`."""
-        for batch, unreadable in ordered(self._decode, _groups(self._files(), self._most), self.threads):
+        for batch, unreadable, belonging in ordered(
+            self._decode, _groups(self._files(), self._most), self.threads
+        ):
             self.unreadable += unreadable
+            self._belonging.update(belonging)
             if batch.key:
                 yield batch
 
@@ -119,9 +134,11 @@ class ImageFiles:
             raise InputError(
                 ", ".join(str(path) for path in self.paths),
                 f"no images of the data set; found {found}",
-                f"files named {' '.join(sorted(SUFFIXES))} in <split>/<class>/",
+                f"files named {' '.join(sorted(self._suffixes))} in <split>/<class>/",
             )
-        return self.layout.place(keys)
+        if not self._belonging:
+            return self.layout.place(keys)
+        return self._belonging.complete(self.layout.place(self._belonging.file_of(keys)), keys)
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
         for path in self.paths:
@@ -134,12 +151,12 @@ class ImageFiles:
                 yield key, content
 
     def _wanted(self, path: Path, member: str) -> bool:
-        parts, suffix = member.split("/"), Path(member).suffix.lower()
+        parts, suffix = member.split("/"), _suffix(member)
         if any(part.startswith(".") or part == "__MACOSX" for part in parts):
             self._ignored["hidden"] += 1
         elif self.layout.reads(member):
             return True
-        elif suffix not in SUFFIXES:
+        elif suffix not in self._suffixes:
             self._ignored[suffix or "no suffix"] += 1
         elif self.layout.key(path, member) is None:
             self._ignored["image outside the splits"] += 1
@@ -166,10 +183,16 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: 
 
 
 def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tuple[str, bytes]]]:
-    """Gather files, few enough that a group's memory is bounded by `GROUP_BYTES` or one file."""
+    """Gather files, few enough that a group's memory is bounded by `GROUP_BYTES` or the images of one file."""
     group: list[tuple[str, bytes]] = []
     held = 0
     for key, content in files:
+        if is_medical(content):  # of one file may come many images
+            if group:
+                yield group
+                group, held = [], 0
+            yield [(key, content)]
+            continue
         group.append((key, content))
         held += len(content)
         if len(group) == most or held >= GROUP_BYTES:
@@ -179,17 +202,44 @@ def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tupl
         yield group
 
 
+def _suffix(member: str) -> str:
+    """Return the suffix that tells what a file is.
+
+    >>> _suffix("train/a/1.JPG"), _suffix("train/a/1.nii.gz")
+    ('.jpg', '.nii.gz')
+    """
+    suffixes = [suffix.lower() for suffix in Path(member).suffixes[-2:]]
+    return ".nii.gz" if suffixes == [".nii", ".gz"] else "".join(suffixes[-1:])
+
+
+def _decode_file(
+    key: str, content: bytes, how: Mapping[str, Any], medical: MedicalFiles | None, kept: bool
+) -> list[Decoded]:
+    if medical is None or not is_medical(content):
+        return [decode(content, **how)]
+    if kept:
+        raise InputError(
+            f"image {key}",
+            "is a DICOM or NIfTI file, of which pack: encoded keeps none",
+            "image files of one image each",
+            "choose pack: pixels",
+        )
+    return decode_medical(content, **how, options=medical)
+
+
 def _decode_group(
-    decoded: Callable[[bytes], Decoded], files: list[tuple[str, bytes]], kept: bool
-) -> tuple[Batch, list[dict[str, str]]]:
-    """Decode files; return the readable ones as a batch, and the others with the reason."""
+    decoded: Callable[[str, bytes], list[Decoded]], files: list[tuple[str, bytes]], kept: bool
+) -> tuple[Batch, list[dict[str, str]], Belonging]:
+    """Decode files; return the readable images as a batch, other files with the reason, and what belongs together."""
     good: list[tuple[str, bytes, Decoded]] = []
-    unreadable = []
+    unreadable, belonging = [], Belonging()
     for key, content in files:
         try:
-            good.append((key, content, decoded(content)))
+            images = decoded(key, content)
         except Unreadable as reason:
             unreadable.append({"source": key, "reason": str(reason)})
+            continue
+        good += [(belonging.note(key, image.part, image.group), content, image) for image in images]
     images = [image for _, _, image in good]
     batch = Batch(
         [key for key, _, _ in good],
@@ -202,4 +252,4 @@ def _decode_group(
         [image.format for image in images],
         [image.chroma for image in images],
     )
-    return batch, unreadable
+    return batch, unreadable, belonging

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..config.datasets import Dataset
 from ..config.generators import BandBiased, ShapesTextures
 from ..config.image_sources import TinyImageNet
+from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
@@ -53,6 +54,7 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
         layout = ImageFolderLayout(source, data_root)
     kept = options.pack == "encoded"
     resampling = Resampling.of(options.model_dump())
+    medical = source if isinstance(source, MedicalFiles) else None
     return ImageFiles(
-        paths, layout, options.size, options.channels, options.max_pixels, threads, kept, resampling
+        paths, layout, options.size, options.channels, options.max_pixels, threads, kept, resampling, medical
     )
