@@ -18,6 +18,10 @@ FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is tried: no format that runs other programs or fetches other files."""
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
+STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+"""First bytes of formats, for messages."""
+START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+"""Markers of JPEG (ITU-T T.81, table B.1)."""
 CHROMA = {
     (1, 1): "4:4:4",
     (1, 2): "4:4:0",
@@ -76,8 +80,10 @@ def decode(
     Parameters
     ----------
     content : bytes
-        The file. Rotation by EXIF is applied; of several frames the first is taken; transparency is dropped, the colour
-        below it kept; 16-bit grey is scaled to 8 bit, not clipped.
+        The file. Rotation by EXIF is applied; of several frames or pages the first is taken; transparency is dropped,
+        the colour below it kept; 16-bit grey is scaled to 8 bit, not clipped, and of 16-bit colour the upper byte is
+        kept. Colour profiles and gamma are left alone. JPEG has no checksum: a file that is cut short or filled up
+        with other bytes is noticed, one that is damaged inside decodes to wrong pixels.
     size : int
         Side of the square to make.
     channels : int
@@ -100,11 +106,12 @@ def decode(
     >>> decoded.pixels.shape, int(decoded.pixels.max()), decoded.mode, decoded.width
     ((8, 8, 3), 128, 'L', 40)
     """
-    with reasons(), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+    with reasons(content), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
         check_pixels(*opened.size, max_pixels)
         facts = opened.format or "", jpeg_chroma(opened)
         mode, quality = opened.mode, jpeg_quality(opened)
         opened.load()
+        _check_end(opened, content)
         ImageOps.exif_transpose(opened, in_place=True)
         image = _eight_bit(opened)
     width, height = image.size
@@ -113,14 +120,19 @@ def decode(
 
 
 @contextmanager
-def reasons() -> Iterator[None]:
+def reasons(content: bytes) -> Iterator[None]:
     """Turn whatever a decoder raises for a damaged file into `Unreadable`; decoders raise almost anything."""
     try:
         yield
     except (Unreadable, InputError):
         raise
     except Image.UnidentifiedImageError:
-        raise Unreadable("no image of a known format") from None
+        begins = next((name for start, name in STARTS.items() if content.startswith(start)), None)
+        raise Unreadable(
+            f"begins as a {begins} file, but its header can't be read: damaged, or of another kind (12 bit)"
+            if begins
+            else "no image of a known format"
+        ) from None
     except Image.DecompressionBombError:
         raise Unreadable("more pixels than Pillow opens") from None
     except Exception as error:
@@ -190,6 +202,13 @@ def decoder() -> str:
     True
     """
     return f"Pillow {__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+
+
+def _check_end(image: Image.Image, content: bytes) -> None:
+    """Refuse a JPEG file whose last scan has no end: what is missing was decoded from whatever stands in its place."""
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    if jpeg and content.rfind(END_OF_IMAGE) < content.rfind(START_OF_SCAN):
+        raise Unreadable("a JPEG file without an end: cut short and filled up")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

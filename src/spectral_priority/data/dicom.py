@@ -57,7 +57,7 @@ def decode_dicom(
         Where pydicom is missing.
     """
     pydicom = needed("pydicom", "DICOM files")
-    with reasons():
+    with reasons(content):
         if DEFLATED in content[132:HEAD]:
             raise Unreadable(
                 "deflated DICOM files are not read: their size is known only when it is too late"

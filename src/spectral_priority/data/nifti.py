@@ -64,7 +64,7 @@ def decode_nifti(
         Where nibabel is missing.
     """
     nibabel = needed("nibabel", "NIfTI files")
-    with reasons():
+    with reasons(content):
         header, volume = _volume(nibabel, content)
         slope, intercept = (
             default if value is None else value
