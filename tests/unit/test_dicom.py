@@ -162,6 +162,14 @@ def test_jpeg_and_jpeg_2000_inside_a_file_are_read():
     assert (shown(lossless, window=FULL) == grey).all()
 
 
+def test_a_sign_that_file_and_codestream_state_differently_is_mended():
+    signed = {"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1}
+    content = compressed(
+        [encoded(RAMP * 100, "JPEG2000", no_jp2=True)], pydicom.uid.JPEG2000Lossless, **signed
+    )
+    assert (shown(content) == RAMP).all()
+
+
 def test_a_compressed_frame_may_not_be_larger_than_the_file_says():
     bomb = compressed([encoded(np.zeros((900, 900), np.uint8), "JPEG")], pydicom.uid.JPEGBaseline8Bit)
     with pytest.raises(Unreadable, match="900 × 900 pixels, more than max_pixels = 10,000"):

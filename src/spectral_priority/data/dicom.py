@@ -69,11 +69,13 @@ def decode_dicom(
         check_pixels(width, height, max_pixels)
         _check_compressed(data, max_pixels)
         mode, group = str(data.PhotometricInterpretation), group_of(data, options.dicom_group)
-        found = []
-        for number, frame in enumerate(import_module("pydicom.pixels").iter_pixels(data)):
+        number_of_frames, found = _number_of_frames(data), []
+        for number in range(number_of_frames):
+            # Frame by frame, by index: pydicom's iterator can't mend signs that a codestream states otherwise.
+            frame = import_module("pydicom.pixels").pixel_array(data, index=number)
             shown = _grey(data, frame, number, options) if is_grey(data) else _colour(data, frame)
             pixels = to_pixels(Image.fromarray(shown), size, channels, max_pixels, resampling)
-            part = f"/frame-{number:03d}" if int(data.get("NumberOfFrames") or 1) > 1 else ""
+            part = f"/frame-{number:03d}" if number_of_frames > 1 else ""
             found.append(Decoded(pixels, mode, -1, height, width, "DICOM", "", part, group))
         return found
 
@@ -93,12 +95,16 @@ def _check_compressed(data: Any, max_pixels: int) -> None:
     if not data.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     frames = import_module("pydicom.encaps").generate_frames
-    for frame in frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
+    for frame in frames(data.PixelData, number_of_frames=_number_of_frames(data)):
         try:
             with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as opened:
                 check_pixels(*opened.size, max_pixels)
         except Image.UnidentifiedImageError:
             continue  # run-length codes and others have no size of their own
+
+
+def _number_of_frames(data: Any) -> int:
+    return int(data.get("NumberOfFrames") or 1)
 
 
 def is_grey(data: Any) -> bool:

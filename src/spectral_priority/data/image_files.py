@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-import numpy as np
+from typing import Protocol, TypeVar
 
 from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .batches import Batch, Placement
-from .decode import Decoded, Unreadable, decode
+from .decode_group import decode_file, decode_group
 from .files import read_files
 from .medical_files import SUFFIXES as MEDICAL
-from .medical_files import Belonging, decode_medical, is_medical
+from .medical_files import Belonging, is_medical
 from .resampling import Resampling
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -109,7 +107,7 @@ class ImageFiles:
             "resampling": resampling or Resampling(),
         }
         self._decode = partial(
-            _decode_group, partial(_decode_file, how=how, medical=medical, kept=kept), kept=kept
+            decode_group, partial(decode_file, how=how, medical=medical, kept=kept), kept=kept
         )
 
     @property
@@ -210,46 +208,3 @@ def _suffix(member: str) -> str:
     """
     suffixes = [suffix.lower() for suffix in Path(member).suffixes[-2:]]
     return ".nii.gz" if suffixes == [".nii", ".gz"] else "".join(suffixes[-1:])
-
-
-def _decode_file(
-    key: str, content: bytes, how: Mapping[str, Any], medical: MedicalFiles | None, kept: bool
-) -> list[Decoded]:
-    if medical is None or not is_medical(content):
-        return [decode(content, **how)]
-    if kept:
-        raise InputError(
-            f"image {key}",
-            "is a DICOM or NIfTI file, of which pack: encoded keeps none",
-            "image files of one image each",
-            "choose pack: pixels",
-        )
-    return decode_medical(content, **how, options=medical)
-
-
-def _decode_group(
-    decoded: Callable[[str, bytes], list[Decoded]], files: list[tuple[str, bytes]], kept: bool
-) -> tuple[Batch, list[dict[str, str]], Belonging]:
-    """Decode files; return the readable images as a batch, other files with the reason, and what belongs together."""
-    good: list[tuple[str, bytes, Decoded]] = []
-    unreadable, belonging = [], Belonging()
-    for key, content in files:
-        try:
-            images = decoded(key, content)
-        except Unreadable as reason:
-            unreadable.append({"source": key, "reason": str(reason)})
-            continue
-        good += [(belonging.note(key, image.part, image.group), content, image) for image in images]
-    images = [image for _, _, image in good]
-    batch = Batch(
-        [key for key, _, _ in good],
-        np.array([image.pixels for image in images], dtype=np.uint8),
-        [image.mode for image in images],
-        [image.quality for image in images],
-        [image.height for image in images],
-        [image.width for image in images],
-        [content for _, content, _ in good] if kept else [],
-        [image.format for image in images],
-        [image.chroma for image in images],
-    )
-    return batch, unreadable, belonging
