@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -178,3 +179,17 @@ def test_slices_of_a_volume_are_one_group(tmp_path):
     number = images.source.index("train/bee/scan1.nii/slice-004")
     assert (images.pixels[number, ..., 0] == by_hand(np.roll(VOLUME, 1, axis=0), "axial")[4]).all()
     assert reader.is_nifti(files["val/bee/scan1.nii.gz"])
+
+
+def test_memory_does_not_grow_with_the_number_of_volumes(tmp_path):
+    volume = nifti(np.random.default_rng(2).integers(0, 256, (48, 48, 48)).astype(np.int16), compressed=True)
+    source = {"kind": "image-folder", "held_out_split": None, "window": WINDOW}
+    peaks = {}
+    for number in (2, 4, 10):  # the first one imports all there is
+        write_zip(tmp_path / f"{number}.zip", {f"train/ant/{i}.nii.gz": volume for i in range(number)})
+        options = Dataset.model_validate({"size": 16, "source": {**source, "paths": [f"{number}.zip"]}})
+        tracemalloc.start()
+        pack(open_source(options, tmp_path, 1), "made", options, tmp_path / str(number) / "images.h5", {})
+        peaks[number] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[10] - peaks[4] < 6 * 48 * 1500  # a slice has 4,608 bytes in its file
