@@ -1,7 +1,7 @@
 """Packing: one pass over a source, then one file with the images in the order of their names.
 
 Pixels, or the files' own bytes, go to a nameless temporary file beside the target in the order of their arrival, and
-from there sorted into images.h5: of each image only its name and a few numbers stay in memory (about 300 bytes).
+from there sorted into images.h5: of each image only its name and a few numbers stay in memory (about 400 bytes).
 """
 
 from __future__ import annotations
