@@ -235,6 +235,7 @@ def test_images_of_one_patient_have_one_group_and_no_name(tmp_path):
     assert group["train/a/1.dcm"] == group["train/b/1.dcm"] == "patient-00002"
     assert group["val/b/1.dcm"] == "patient-00003"
     assert group["train/a/2.dcm"] == group["train/a/other.png"] == ""
+    assert "1 groups have images in both splits of the data set: patient-00001" in report["warnings"]
     assert {group[f"train/a/frames.dcm/frame-00{i}"] for i in range(3)} == {"train/a/frames.dcm"}
     stored = images.path.read_bytes()
     assert not any(patient in stored for patient in (b"anna", b"bert", b"carl"))
@@ -258,8 +259,9 @@ def test_without_a_patient_a_study_is_a_group_and_series_can_be_asked_for(tmp_pa
             files[f"{split}/a/{number}.dcm"] = content
     _, images = packed(tmp_path, files, source={"dicom_group": "series"})
     assert images.group.tolist() == [0, 1, 2, 0, 1, 2]
-    _, images = packed(tmp_path, files, name="patients")
+    report, images = packed(tmp_path, files, name="patients")
     assert len(set(images.group)) == 1
+    assert "all images with a group belong to patient-00001: they can't be parted" in report["warnings"][0]
     nameless = {name: dicom(RAMP, StudyInstanceUID=f"1.{i % 2}") for i, name in enumerate(files)}
     _, images = packed(tmp_path, nameless, name="studies")
     assert len(set(images.group)) == 2 and images.group.min() == 0

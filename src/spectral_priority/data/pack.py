@@ -271,6 +271,7 @@ def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: in
     """Yield what may spoil a frequency study although every image could be read."""
     if smaller:
         yield f"{smaller} images are enlarged to the pack's size: it leaves their highest rings empty"
+    yield from _of_groups(placement)
     for column, names in placement.classes.items():
         label = placement.labels[column]
         for split, called in ((0, "training"), (1, "held-out")):
@@ -288,6 +289,19 @@ def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: in
             if len(set(usual.values())) > 1:
                 shown = _listed([f"{name} {value}" for name, value in usual.items()])
                 yield f"label {column}: the usual {called} differs between classes, which can give them away: {shown}"
+
+
+def _of_groups(placement: Placement) -> Iterator[str]:
+    """Yield what is wrong with patients and other groups."""
+    splits: dict[str, set[int]] = {}
+    for group, split in zip(placement.group, placement.split.tolist(), strict=False):
+        splits.setdefault(group, set()).add(split)
+    splits.pop("", None)
+    shared = sorted(group for group, found in splits.items() if len(found) > 1)
+    if len(splits) == 1:
+        yield f"all images with a group belong to {next(iter(splits))}: they can't be parted into training and probe"
+    elif shared:
+        yield f"{len(shared)} groups have images in both splits of the data set: {_listed(shared)}"
 
 
 def _most_common(values: np.ndarray) -> int | None:
