@@ -30,6 +30,7 @@ BENCHMARKS = (
     "memory",
     "measure_memory",
     "packing",
+    "packing_many",
     "startup",
     "gradient",
     "gradient_svd",

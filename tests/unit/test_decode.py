@@ -1,5 +1,6 @@
 """Every kind of image file comes out as pixels of one size, or with the reason why not."""
 
+import io
 import struct
 import zlib
 
@@ -8,7 +9,7 @@ import pytest
 from made_images import encoded, noise
 from PIL import Image
 
-from spectral_priority.data.decode import Unreadable, decode
+from spectral_priority.data.decode import Unreadable, decode, jpeg_chroma
 from spectral_priority.fourier import half_plane_power, radial_sum, ring_sizes
 
 GREY = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
@@ -95,6 +96,42 @@ def test_no_quality_where_the_tables_are_others():
     assert rgb(encoded(noise(2), "JPEG", qtables=[[7] * 64, [9] * 64])).quality == -1
 
 
+@pytest.mark.parametrize("chroma", ["4:4:4", "4:2:2", "4:2:0"])
+def test_the_chroma_subsampling_of_a_jpeg_is_found(chroma):
+    for more in ({}, {"progressive": True}):
+        decoded = rgb(encoded(noise(2), "JPEG", subsampling=chroma, **more))
+        assert (decoded.chroma, decoded.format) == (chroma, "JPEG")
+    assert (
+        rgb(encoded(Image.fromarray(noise(2)).convert("CMYK"), "JPEG", subsampling=chroma)).chroma == chroma
+    )
+
+
+@pytest.mark.parametrize(
+    "luma, chroma, name",
+    [
+        (0x41, 0x11, "4:1:1"),
+        (0x42, 0x11, "4:1:0"),
+        (0x12, 0x11, "4:4:0"),
+        (0x22, 0x22, "4:4:4"),
+        (0x22, 0x12, "4:2:2"),
+        (0x31, 0x11, "other"),
+    ],
+)
+def test_chroma_is_named_by_the_factors_in_the_frame_header(luma, chroma, name):
+    content = bytearray(encoded(noise(2), "JPEG"))
+    frame = content.index(b"\xff\xc0")  # marker, length, precision, height, width, components of three bytes
+    content[frame + 11 : frame + 20 : 3] = bytes([luma, chroma, chroma])
+    with Image.open(io.BytesIO(content)) as opened:
+        assert jpeg_chroma(opened) == name
+
+
+def test_files_without_chroma_say_so():
+    grey = rgb(encoded(noise(2)[..., 0], "JPEG"))
+    assert (grey.chroma, grey.format) == ("grey", "JPEG")
+    lossless = rgb(encoded(noise(2)))
+    assert (lossless.chroma, lossless.format) == ("", "PNG")
+
+
 @pytest.mark.parametrize(
     "side, reason", [(8_000, "8000 × 8000 pixels, more than max"), (60_000, "than Pillow opens")]
 )
@@ -120,7 +157,88 @@ def test_a_truncated_image_is_refused(form):
         rgb(content[: len(content) // 2])
 
 
+@pytest.mark.parametrize("fill", [b"", bytes(1000), b"\xaa" * 1000])
+def test_a_jpeg_that_is_cut_short_and_filled_up_is_refused(fill):
+    content = encoded(noise(3, 64), "JPEG")
+    with pytest.raises(Unreadable, match=r"truncated|without an end"):
+        rgb(content[: len(content) * 3 // 4] + fill)
+
+
+def test_bytes_behind_the_end_of_a_jpeg_do_no_harm():
+    content = encoded(noise(3), "JPEG")
+    assert (rgb(content + b"\0anything\xff\xc0" * 50).pixels == rgb(content).pixels).all()
+
+
+def test_a_png_that_is_damaged_inside_is_refused():
+    content = bytearray(encoded(noise(3, 64)))
+    content[len(content) // 2] ^= 1
+    with pytest.raises(Unreadable, match="broken"):
+        rgb(bytes(content))
+
+
+def test_twelve_bit_jpeg_is_refused_with_what_it_is():
+    content = bytearray(encoded(noise(3), "JPEG"))
+    content[content.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(Unreadable, match=r"begins as a JPEG file, but its header can't be read.*12 bit"):
+        rgb(bytes(content))
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WEBP", "MPO"])
+def test_of_several_frames_or_pages_the_first_is_taken(form):
+    red, blue = (Image.new("RGB", (16, 16), colour) for colour in ((250, 0, 0), (0, 0, 250)))
+    decoded = rgb(encoded(red, form, save_all=True, append_images=[blue]))
+    assert np.abs(decoded.pixels.astype(int) - [250, 0, 0]).max() <= 6
+    assert decoded.format == form
+
+
+def test_a_progressive_jpeg_is_read_as_any_other():
+    plain, progressive = (rgb(encoded(noise(2), "JPEG", progressive=given)) for given in (False, True))
+    assert (plain.pixels == progressive.pixels).all()
+    assert plain.quality == progressive.quality == 75
+
+
+def test_cmyk_of_any_format_keeps_its_colours():
+    red = Image.new("RGB", (16, 16), (200, 30, 30)).convert("CMYK")
+    assert (rgb(encoded(red, "TIFF")).pixels == [200, 30, 30]).all()
+
+
+def png(rows, bits, colour):
+    """Write a PNG of any depth, row by row as bytes; Pillow writes few of them."""
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 16, 16, bits, colour, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return content
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_goes_from_black_to_white(bits):
+    values = np.arange(16) % 2**bits
+    packed = np.packbits((values[:, None] >> np.arange(bits)[::-1] & 1).astype(np.uint8)).tobytes()
+    assert (rgb(png([packed] * 16, bits, 0)).pixels[3, :, 0] == values * 255 // (2**bits - 1)).all()
+
+
+@pytest.mark.parametrize("colour, channels", [(2, 3), (4, 2), (6, 4)])
+def test_sixteen_bit_colour_and_transparency_are_scaled(colour, channels):
+    deep = np.zeros((16, 16, channels), dtype=">u2")
+    deep[..., 0] = GREY.astype(np.uint16) * 257
+    found = rgb(png([row.tobytes() for row in deep], 16, colour)).pixels
+    assert (found[..., 0] == GREY).all()
+    assert (found[..., 1] == (GREY if colour == 4 else 0)).all()
+
+
+@pytest.mark.parametrize("values", [(-1, 255), (0, 65_536)])
+def test_whole_numbers_of_another_range_are_refused(values):
+    with pytest.raises(Unreadable, match="outside 0 … 65535"):
+        rgb(encoded(np.array([values] * 2, dtype=np.int32), "TIFF"))
+
+
 def test_other_files_are_refused():
-    for content in (b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"):
+    pages = b"<html><body>404 not found</body></html>"
+    for content in (b"", bytes(5000), pages, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"):
         with pytest.raises(Unreadable, match="no image of a known format"):
             rgb(content)

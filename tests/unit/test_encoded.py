@@ -73,12 +73,33 @@ def test_an_encoded_pack_reads_as_the_pixels_do(tmp_path, color, threads):
         np.testing.assert_array_equal(files[index], pixels.pixels[index])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"crop": "stretch"}, {"crop": "pad", "filter": "box"}, {"crop_share": 0.875, "filter": "bilinear"}],
+)
+def test_both_forms_are_resampled_alike(tmp_path, options):
+    usual = both(tmp_path, odd_files())[0].pixels.copy()
+    pixels, files = both(tmp_path, odd_files(), **options)
+    np.testing.assert_array_equal(files.read(np.arange(16)), pixels.pixels)
+    assert pixels.attributes["resampling"] == files.attributes["resampling"]
+    assert (pixels.pixels != usual).any()
+
+
 def test_both_forms_hold_the_same_data_set(tmp_path):
     pixels, files = both(tmp_path, odd_files())
     assert files.content_sha256 == pixels.content_sha256
     assert (files.split == pixels.split).all() and files.classes == pixels.classes
     with h5py.File(pixels.path) as one, h5py.File(files.path) as other:
-        for name in ("source", "mode", "encoder_quality", "original_height", "original_width", "label_class"):
+        for name in (
+            "source",
+            "mode",
+            "format",
+            "chroma",
+            "encoder_quality",
+            "original_height",
+            "original_width",
+            "label_class",
+        ):
             assert one[name][:].tolist() == other[name][:].tolist(), name
         assert set(one.attrs) == set(other.attrs)
         different = {name for name in one.attrs if str(one.attrs[name]) != str(other.attrs[name])}
@@ -168,7 +189,7 @@ def test_bytes_that_do_not_decode_any_more_are_refused(tmp_path):
 def test_a_decoder_with_other_pixels_is_noticed(tmp_path, monkeypatch):
     files = odd_files()
     _, made = packed(tmp_path, "encoded", files)
-    monkeypatch.setattr(decode, "_resample", lambda image, size: image.resize((size, size)))
+    monkeypatch.setattr(decode.Resampling, "apply", lambda self, image, size: image.resize((size, size)))
     monkeypatch.setattr(decode, "decoder", lambda: "Pillow 99")
     with pytest.raises(InputError, match=r"decodes to other pixels than when it was packed, by Pillow .*99"):
         made.read(np.arange(10))

@@ -87,6 +87,32 @@ def test_pixels_labels_and_splits_belong_together(tmp_path):
     assert images.hierarchy("class") == []
 
 
+def test_format_and_chroma_of_every_file_are_kept(tmp_path):
+    files = two_splits()
+    for name, content in {
+        "a.jpg": encoded(noise(1), "JPEG", subsampling="4:2:0"),
+        "b.jpg": encoded(noise(1), "JPEG", subsampling="4:4:4"),
+        "c.jpg": encoded(noise(1)[..., 0], "JPEG"),
+        "d.jpg": encoded(noise(1)),  # a PNG, whatever its name says
+    }.items():
+        files[f"pictures/train/ant/{name}"] = content
+    write_zip(tmp_path / "a.zip", files)
+    _, images = packed(tmp_path, folder("a.zip"))
+    found = dict(
+        zip(images.source, zip(images.fact("format"), images.fact("chroma"), strict=True), strict=True)
+    )
+    assert [found[f"train/ant/{letter}.jpg"] for letter in "abcd"] == [
+        ("JPEG", "4:2:0"),
+        ("JPEG", "4:4:4"),
+        ("JPEG", "grey"),
+        ("PNG", ""),
+    ]
+    options = Dataset.model_validate({"size": 16, "source": folder("unused")})
+    pack(Patients(), "made", options, tmp_path / "images.h5", {})
+    made = PackedImages(tmp_path / "images.h5")
+    assert set(made.fact("format")) == set(made.fact("chroma")) == {""}
+
+
 def test_the_fingerprint_covers_pixels_and_labels(tmp_path):
     files = two_splits()
     changed = {**files, "pictures/train/ant/0.png": encoded(noise(99))}
@@ -400,7 +426,7 @@ def test_what_may_spoil_a_study_is_warned_of(tmp_path):
         "the usual JPEG quality differs between classes, which can give them away: ant -1, bee -1, wasp 90"
         in text
     )
-    assert "1 images are smaller than the pack's size" in text
+    assert "1 images are enlarged to the pack's size" in text
 
 
 def test_a_hierarchy_comes_from_a_csv(tmp_path):

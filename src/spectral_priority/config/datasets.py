@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .artefacts import PlantedArtefact
-from .base import Count, Fraction, Section
+from .base import Count, Fraction, Positive, Section
 from .generators import BandBiased, ShapesTextures
 from .image_sources import ImageFolder, TinyImageNet
 
@@ -23,7 +23,18 @@ class Dataset(Section):
     source: Source
     """Where the images come from."""
     size: Annotated[Count, Field(ge=8, le=1024)] = 32
-    """Side of the square images in pixels; other sizes are resampled (centre crop, anti-aliased)."""
+    """Side of the square images in pixels; other sizes are resampled, anti-aliased, all classes alike."""
+    crop: Literal["centre", "stretch", "pad"] = "centre"
+    """How an image becomes a square: `centre` takes its middle; `stretch` all of it, each side scaled by itself (then
+    frequencies across and down differ in scale); `pad` all of it, with margins of its mean colour, which keeps its
+    DC (margins have a spectrum too, and tell the shape of the original)."""
+    crop_share: Annotated[Positive, Field(le=1)] = 1.0
+    """Share of the shorter side that `centre` takes. ImageNet's usual 0.875 resizes the shorter side to size/0.875 and
+    takes the centre; here both are one step. Below 1 images of the right size are resampled too."""
+    filter: Literal["lanczos", "bicubic", "bilinear", "hamming", "box"] = "lanczos"
+    """Filter of Pillow, all anti-aliased. Reduced to a quarter, a grating of 1.5 times the new Nyquist
+    frequency keeps 0.1 % of its power with lanczos (folded down), 0.5 % with bicubic, 0.8 % with bilinear, 8 % with
+    hamming and 10 % with box; one of half that frequency keeps 101, 87, 64, 78 and 82 %."""
     color: Literal["rgb", "grey"] = "rgb"
     """Channels kept: rgb = 3, grey = 1."""
     pack: Literal["pixels", "encoded"] = "pixels"
@@ -40,6 +51,12 @@ class Dataset(Section):
     def channels(self) -> int:
         """Number of channels."""
         return 3 if self.color == "rgb" else 1
+
+    @model_validator(mode="after")
+    def _only_a_centre_has_a_share(self):
+        if self.crop != "centre" and self.crop_share != 1:
+            raise ValueError(f"crop_share: crop is {self.crop}, which takes the whole image; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _encoded_files_stay_as_they_are(self):

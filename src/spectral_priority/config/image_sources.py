@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Section
+from .medical import MedicalFiles
 
 
-class ImageFolder(Section):
+class ImageFolder(MedicalFiles):
     """Image files laid out as <split>/<class>/…/<file>, in folders or archives (zip, tar, tar.gz, tar.xz)."""
 
     kind: Literal["image-folder"]

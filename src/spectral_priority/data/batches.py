@@ -26,6 +26,10 @@ class Batch:
         Original size.
     content : list of bytes
         The files' own bytes, where they are asked for.
+    format : list of str
+        Format of the file (`JPEG`, `PNG`, …); an empty list: the images come from no files.
+    chroma : list of str
+        Chroma subsampling of JPEG files (`4:2:0`, …), as `decode.Decoded` has it; an empty list: there are none.
     """
 
     key: list[str]
@@ -35,6 +39,8 @@ class Batch:
     height: list[int]
     width: list[int]
     content: list[bytes] = field(default_factory=list)
+    format: list[str] = field(default_factory=list)
+    chroma: list[str] = field(default_factory=list)
 
 
 @dataclass

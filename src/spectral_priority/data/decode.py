@@ -1,22 +1,36 @@
-"""From the bytes of an image file to pixels of one size, with the facts that a frequency study must know about it.
-
-Resampling is the same for every image (`RESAMPLING`, stored with the pack): centre crop to a square, then Pillow's
-Lanczos filter, which is anti-aliased. JPEG's own fast downscaling is not used: it has another frequency response.
-"""
+"""From the bytes of an image file to pixels of one size, with the facts that a frequency study must know about it."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, __version__, features
 
-RESAMPLING = "centre crop to a square, then Pillow Lanczos; images of the right size are left as they are"
+from ..errors import InputError
+from .resampling import Resampling
+
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is tried: no format that runs other programs or fetches other files."""
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+"""First bytes of formats, for messages."""
+START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+"""Markers of JPEG (ITU-T T.81, table B.1)."""
+CHROMA = {
+    (1, 1): "4:4:4",
+    (1, 2): "4:4:0",
+    (2, 1): "4:2:2",
+    (2, 2): "4:2:0",
+    (4, 1): "4:1:1",
+    (4, 2): "4:1:0",
+}
+"""How many pixels share a sample of chroma, (across, down) → what it is called."""
 
 
 class Unreadable(Exception):
@@ -36,6 +50,15 @@ class Decoded:
         Quality of the JPEG encoder by the IJG tables, −1 where there is none.
     height, width : int
         Size in the file, upright.
+    format : str
+        Format of the file by its content, not by its name: `JPEG`, `PNG`, …
+    chroma : str
+        Chroma subsampling of a JPEG file: `4:4:4` (none), `4:2:2`, `4:2:0`, …, `grey` for one without chroma, and
+        nothing for other formats.
+    part : str
+        What the image's name has behind that of its file, where a file holds several images: `/slice-012`.
+    group : str
+        What the file says that the image belongs to, as `<kind>:<identity>`, such as a patient.
     """
 
     pixels: np.ndarray
@@ -43,22 +66,32 @@ class Decoded:
     quality: int
     height: int
     width: int
+    format: str
+    chroma: str
+    part: str = ""
+    group: str = ""
 
 
-def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded:
+def decode(
+    content: bytes, size: int, channels: int, max_pixels: int, resampling: Resampling | None = None
+) -> Decoded:
     """Decode an image file.
 
     Parameters
     ----------
     content : bytes
-        The file. Rotation by EXIF is applied; of several frames the first is taken; transparency is dropped, the colour
-        below it kept; 16-bit grey is scaled to 8 bit, not clipped.
+        The file. Rotation by EXIF is applied; of several frames or pages the first is taken; transparency is dropped,
+        the colour below it kept; 16-bit grey is scaled to 8 bit, not clipped, and of 16-bit colour the upper byte is
+        kept. Colour profiles and gamma are left alone. JPEG has no checksum: a file that is cut short or filled up
+        with other bytes is noticed, one that is damaged inside decodes to wrong pixels.
     size : int
         Side of the square to make.
     channels : int
         3, where grey images get three equal channels; or 1, luma by ITU-R 601.
     max_pixels : int
         Most pixels in the file by its header, looked at before decoding.
+    resampling : Resampling, optional
+        How it becomes a square; none: `Resampling()`.
 
     Raises
     ------
@@ -73,26 +106,62 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
     >>> decoded.pixels.shape, int(decoded.pixels.max()), decoded.mode, decoded.width
     ((8, 8, 3), 128, 'L', 40)
     """
+    with reasons(content), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+        check_pixels(*opened.size, max_pixels)
+        facts = opened.format or "", jpeg_chroma(opened)
+        mode, quality = opened.mode, jpeg_quality(opened)
+        opened.load()
+        _check_end(opened, content)
+        ImageOps.exif_transpose(opened, in_place=True)
+        image = _eight_bit(opened)
+    width, height = image.size
+    pixels = to_pixels(image, size, channels, max_pixels, resampling or Resampling())
+    return Decoded(pixels, mode, quality, height, width, *facts)
+
+
+@contextmanager
+def reasons(content: bytes) -> Iterator[None]:
+    """Turn whatever a decoder raises for a damaged file into `Unreadable`; decoders raise almost anything."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-            width, height = opened.size
-            if width * height > max_pixels:
-                raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
-            mode, quality = opened.mode, jpeg_quality(opened)
-            opened.load()
-            ImageOps.exif_transpose(opened, in_place=True)
-            image = _eight_bit(opened).convert("RGB" if channels == 3 else "L")
-    except Unreadable:
+        yield
+    except (Unreadable, InputError):
         raise
     except Image.UnidentifiedImageError:
-        raise Unreadable("no image of a known format") from None
+        begins = next((name for start, name in STARTS.items() if content.startswith(start)), None)
+        raise Unreadable(
+            f"begins as a {begins} file, but its header can't be read: damaged, or of another kind (12 bit)"
+            if begins
+            else "no image of a known format"
+        ) from None
     except Image.DecompressionBombError:
         raise Unreadable("more pixels than Pillow opens") from None
-    except Exception as error:  # Pillow raises almost anything for a damaged file
+    except Exception as error:
         raise Unreadable(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]) from None
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Refuse an image with more pixels than allowed, by its header."""
+    if width * height > max_pixels:
+        raise Unreadable(f"{width} × {height} pixels, more than max_pixels = {max_pixels:,}")
+
+
+def to_pixels(
+    image: Image.Image, size: int, channels: int, max_pixels: int, resampling: Resampling
+) -> np.ndarray:
+    """Return an 8-bit image as pixels (size, size, channel) uint8.
+
+    Raises
+    ------
+    Unreadable
+        For an image so long that it would have more than `max_pixels` pixels while it is padded.
+    """
     width, height = image.size
-    pixels = np.asarray(_resample(image, size))
-    return Decoded(pixels.reshape(size, size, channels), mode, quality, height, width)
+    if (most := resampling.most_pixels(height, width, size)) > max_pixels:
+        raise Unreadable(
+            f"{width} × {height} pixels, {most:,} while padded: more than max_pixels = {max_pixels:,}"
+        )
+    square = resampling.apply(image.convert("RGB" if channels == 3 else "L"), size)
+    return np.asarray(square).reshape(size, size, channels)
 
 
 def jpeg_quality(image: Image.Image) -> int:
@@ -105,6 +174,27 @@ def jpeg_quality(image: Image.Image) -> int:
     return _qualities().get(table, -1)
 
 
+def jpeg_chroma(image: Image.Image) -> str:
+    """Return the chroma subsampling of a JPEG file, by the sampling factors in its frame header (ITU-T T.81, B.2.2).
+
+    J:a:b: of 4 × 2 pixels, a samples of chroma in the first row and b others in the second.
+
+    Returns
+    -------
+    str
+        Such as `4:2:0`; `grey` for one component; `other` for factors that have no such name; nothing for other
+        formats.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return ""
+    factors = [(across, down) for _, across, down, _ in image.layer]
+    if len(factors) < 3:
+        return "grey" if len(factors) == 1 else "other"
+    (across, down), chroma = factors[0], set(factors[1:3])
+    names = {CHROMA.get((across / x, down / y), "other") for x, y in chroma}
+    return names.pop() if len(names) == 1 else "other"
+
+
 def decoder() -> str:
     """Say what decodes here: other versions may give other pixels.
 
@@ -112,6 +202,13 @@ def decoder() -> str:
     True
     """
     return f"Pillow {__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+
+
+def _check_end(image: Image.Image, content: bytes) -> None:
+    """Refuse a JPEG file whose last scan has no end: what is missing was decoded from whatever stands in its place."""
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    if jpeg and content.rfind(END_OF_IMAGE) < content.rfind(START_OF_SCAN):
+        raise Unreadable("a JPEG file without an end: cut short and filled up")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -125,16 +222,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "P":  # by way of RGBA: a palette may have transparent colours
         return image.convert("RGBA")
     return image
-
-
-def _resample(image: Image.Image, size: int) -> Image.Image:
-    if image.size == (size, size):
-        return image
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 @cache

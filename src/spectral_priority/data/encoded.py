@@ -51,6 +51,7 @@ class EncodedImages:
             "channels": channels,
             "max_pixels": options["max_pixels"],
         }
+        self._options = options
         stored = file["encoded"]
         offset, number = stored.id.get_offset(), stored.shape[0]
         if (np.diff(self._start) < 0).any() or (self._start[0], self._start[-1]) != (0, number):
@@ -100,10 +101,14 @@ class EncodedImages:
         # By name: an edit of the decoder changes no result of a reader, which only takes the pixels that were packed.
         return import_module(".decode", __package__)
 
+    @cached_property
+    def _resampling(self) -> Any:
+        return self._decoder.Resampling.of(self._options)
+
     def _decoded(self, number: int) -> np.ndarray:
         content = self._bytes[self._start[number] : self._start[number + 1]].tobytes()
         try:
-            pixels = self._decoder.decode(content, **self._how).pixels
+            pixels = self._decoder.decode(content, **self._how, resampling=self._resampling).pixels
         except self._decoder.Unreadable as reason:
             self._refuse(number, content, f"can't be decoded ({reason})")
         if zlib.crc32(pixels) != self._pixel_crc[number]:

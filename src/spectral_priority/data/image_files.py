@@ -10,12 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
-
+from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .batches import Batch, Placement
-from .decode import Decoded, Unreadable, decode
+from .decode_group import decode_file, decode_group
 from .files import read_files
+from .medical_files import SUFFIXES as MEDICAL
+from .medical_files import Belonging, is_medical
+from .resampling import Resampling
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -73,6 +75,10 @@ class ImageFiles:
         Threads that decode, beside the one that reads.
     kept : bool
         Whether batches hold the files' own bytes too.
+    resampling : Resampling, optional
+        As `decode` takes it.
+    medical : MedicalFiles, optional
+        What is taken of DICOM and NIfTI files; none: they are no images of the data set.
     """
 
     def __init__(
@@ -84,13 +90,25 @@ class ImageFiles:
         max_pixels: int,
         threads: int,
         kept: bool = False,
+        resampling: Resampling | None = None,
+        medical: MedicalFiles | None = None,
     ):
         self.paths, self.layout, self.threads = list(paths), layout, threads
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
         self._most = max(1, min(GROUP, GROUP_BYTES // (size**2 * channels)))
-        self._decode = partial(_decode_group, size=size, channels=channels, max_pixels=max_pixels, kept=kept)
+        self._suffixes = SUFFIXES | (MEDICAL if medical else frozenset())
+        self._belonging = Belonging()
+        how = {
+            "size": size,
+            "channels": channels,
+            "max_pixels": max_pixels,
+            "resampling": resampling or Resampling(),
+        }
+        self._decode = partial(
+            decode_group, partial(decode_file, how=how, medical=medical, kept=kept), kept=kept
+        )
 
     @property
     def ignored(self) -> dict[str, int]:
@@ -99,8 +117,11 @@ class ImageFiles:
 
     def batches(self) -> Iterator[Batch]:
         """Read and decode all images once; those that can't be read are listed in `unreadable`."""
-        for batch, unreadable in ordered(self._decode, _groups(self._files(), self._most), self.threads):
+        for batch, unreadable, belonging in ordered(
+            self._decode, _groups(self._files(), self._most), self.threads
+        ):
             self.unreadable += unreadable
+            self._belonging.update(belonging)
             if batch.key:
                 yield batch
 
@@ -111,9 +132,11 @@ class ImageFiles:
             raise InputError(
                 ", ".join(str(path) for path in self.paths),
                 f"no images of the data set; found {found}",
-                f"files named {' '.join(sorted(SUFFIXES))} in <split>/<class>/",
+                f"files named {' '.join(sorted(self._suffixes))} in <split>/<class>/",
             )
-        return self.layout.place(keys)
+        if not self._belonging:
+            return self.layout.place(keys)
+        return self._belonging.complete(self.layout.place(self._belonging.file_of(keys)), keys)
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
         for path in self.paths:
@@ -126,12 +149,12 @@ class ImageFiles:
                 yield key, content
 
     def _wanted(self, path: Path, member: str) -> bool:
-        parts, suffix = member.split("/"), Path(member).suffix.lower()
+        parts, suffix = member.split("/"), _suffix(member)
         if any(part.startswith(".") or part == "__MACOSX" for part in parts):
             self._ignored["hidden"] += 1
         elif self.layout.reads(member):
             return True
-        elif suffix not in SUFFIXES:
+        elif suffix not in self._suffixes:
             self._ignored[suffix or "no suffix"] += 1
         elif self.layout.key(path, member) is None:
             self._ignored["image outside the splits"] += 1
@@ -158,10 +181,16 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: 
 
 
 def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tuple[str, bytes]]]:
-    """Gather files, few enough that a group's memory is bounded by `GROUP_BYTES` or one file."""
+    """Gather files, few enough that a group's memory is bounded by `GROUP_BYTES` or the images of one file."""
     group: list[tuple[str, bytes]] = []
     held = 0
     for key, content in files:
+        if is_medical(content):  # of one file may come many images
+            if group:
+                yield group
+                group, held = [], 0
+            yield [(key, content)]
+            continue
         group.append((key, content))
         held += len(content)
         if len(group) == most or held >= GROUP_BYTES:
@@ -171,25 +200,11 @@ def _groups(files: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tupl
         yield group
 
 
-def _decode_group(
-    files: list[tuple[str, bytes]], size: int, channels: int, max_pixels: int, kept: bool
-) -> tuple[Batch, list[dict[str, str]]]:
-    """Decode files; return the readable ones as a batch, and the others with the reason."""
-    good: list[tuple[str, bytes, Decoded]] = []
-    unreadable = []
-    for key, content in files:
-        try:
-            good.append((key, content, decode(content, size, channels, max_pixels)))
-        except Unreadable as reason:
-            unreadable.append({"source": key, "reason": str(reason)})
-    images = [image for _, _, image in good]
-    batch = Batch(
-        [key for key, _, _ in good],
-        np.array([image.pixels for image in images], dtype=np.uint8),
-        [image.mode for image in images],
-        [image.quality for image in images],
-        [image.height for image in images],
-        [image.width for image in images],
-        [content for _, content, _ in good] if kept else [],
-    )
-    return batch, unreadable
+def _suffix(member: str) -> str:
+    """Return the suffix that tells what a file is.
+
+    >>> _suffix("train/a/1.JPG"), _suffix("train/a/1.nii.gz")
+    ('.jpg', '.nii.gz')
+    """
+    suffixes = [suffix.lower() for suffix in Path(member).suffixes[-2:]]
+    return ".nii.gz" if suffixes == [".nii", ".gz"] else "".join(suffixes[-1:])

@@ -215,7 +215,7 @@ class PackedImages:
     def fact(self, name: str) -> np.ndarray:
         """Return what was noted of every image's file when it was packed, (sample,): text or numbers.
 
-        `source`, `mode`, `encoder_quality`, `original_height`, … (docs/architecture.md).
+        `source`, `mode`, `format`, `chroma`, `encoder_quality`, `original_height`, … (docs/architecture.md).
 
         Raises
         ------

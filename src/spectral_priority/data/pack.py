@@ -1,7 +1,7 @@
 """Packing: one pass over a source, then one file with the images in the order of their names.
 
 Pixels, or the files' own bytes, go to a nameless temporary file beside the target in the order of their arrival, and
-from there sorted into images.h5: of each image only its name and a few numbers stay in memory (about 300 bytes).
+from there sorted into images.h5: of each image only its name and a few numbers stay in memory (about 400 bytes).
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from ..config.artefacts import PlantedArtefact
-from ..config.datasets import Dataset
+from ..config.datasets import GENERATORS, Dataset
 from ..errors import InputError
 from ..store.atomic import explained
 from . import artefacts
 from .batches import Batch, Placement, Source
-from .decode import RESAMPLING, decoder
+from .decode import decoder
 from .image_files import ordered
 from .images import HELD_OUT, TRAIN
 from .packed_file import Encoded, Pixels, Samples, sha256_of, write_packed
+from .resampling import MADE_AT_SIZE, Resampling
 from .spool import Spool
 
 SHOWN = 5
@@ -38,7 +39,7 @@ class Arrivals:
 
     Attributes
     ----------
-    key, mode : list of str
+    key, mode, format, chroma : list of str
     quality, height, width : array of int
     pixels_crc32 : array of int
         Checksum of each image's pixels.
@@ -51,6 +52,8 @@ class Arrivals:
     def __init__(self) -> None:
         self.key: list[str] = []
         self.mode: list[str] = []
+        self.format: list[str] = []
+        self.chroma: list[str] = []
         self.quality, self.height, self.width = array("h"), array("i"), array("i")
         self.pixels_crc32, self.pixels_sha256 = array("I"), bytearray()
         self.constant = 0
@@ -59,6 +62,9 @@ class Arrivals:
         """Take in a batch."""
         self.key += batch.key
         self.mode += batch.mode
+        nothing = [""] * len(batch.key)
+        self.format += batch.format or nothing
+        self.chroma += batch.chroma or nothing
         for fact in ("quality", "height", "width"):
             getattr(self, fact).extend(getattr(batch, fact))
         for image in batch.pixels:
@@ -108,6 +114,8 @@ def pack(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     arrivals = Arrivals()
+    resampling = Resampling.of(options.model_dump())
+    words = MADE_AT_SIZE if options.source.kind in GENERATORS else resampling.words
     try:
         with Spool(target.parent) as spool:
             for batch in source.batches():
@@ -127,7 +135,7 @@ def pack(
                 "titles": placement.titles,
                 **({"hierarchy": placement.hierarchy} if placement.hierarchy else {}),
                 **({"planted": placement.planted} if placement.planted else {}),
-                "resampling": RESAMPLING,
+                "resampling": words,
                 "decoder": decoder(),
                 "provenance": dict(provenance),
             }
@@ -135,7 +143,7 @@ def pack(
     except OSError as error:
         raise explained(error, target) from error
     facts = {fact: np.array(getattr(arrivals, fact)) for fact in ("quality", "height", "width")}
-    smaller = int((np.minimum(facts["height"], facts["width"]) < options.size).sum())
+    smaller = int(resampling.enlarges(facts["height"], facts["width"], options.size).sum())
     report = {
         "dataset": name,
         "content_sha256": digest,
@@ -143,6 +151,7 @@ def pack(
         "train": int((samples.split == TRAIN).sum()),
         "held_out": int((samples.split == HELD_OUT).sum()),
         "classes": {column: len(names) for column, names in placement.classes.items()},
+        "resampling": words,
         "constant_images": arrivals.constant,
         "enlarged_images": smaller,
         "ignored_files": source.ignored,
@@ -164,6 +173,11 @@ def _order(placement: Placement) -> np.ndarray:
 def _samples(arrivals: Arrivals, placement: Placement, order: np.ndarray, options: Dataset) -> Samples:
     facts = {
         "mode": ([arrivals.mode[i] for i in order], "colour mode of the file"),
+        "format": ([arrivals.format[i] for i in order], "format of the file; empty = no file"),
+        "chroma": (
+            [arrivals.chroma[i] for i in order],
+            "chroma subsampling of a JPEG file (4:4:4, 4:2:0, ..., grey); empty = no JPEG file",
+        ),
         "encoder_quality": (
             np.array(arrivals.quality, dtype=np.int16)[order],
             "quality of the JPEG encoder (IJG tables), -1 = unknown",
@@ -257,7 +271,8 @@ def _check_names(placement: Placement, order: np.ndarray, name: str) -> None:
 def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: int) -> Iterator[str]:
     """Yield what may spoil a frequency study although every image could be read."""
     if smaller:
-        yield f"{smaller} images are smaller than the pack's size: enlarging leaves their highest rings empty"
+        yield f"{smaller} images are enlarged to the pack's size: it leaves their highest rings empty"
+    yield from _of_groups(placement)
     for column, names in placement.classes.items():
         label = placement.labels[column]
         for split, called in ((0, "training"), (1, "held-out")):
@@ -275,6 +290,19 @@ def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: in
             if len(set(usual.values())) > 1:
                 shown = _listed([f"{name} {value}" for name, value in usual.items()])
                 yield f"label {column}: the usual {called} differs between classes, which can give them away: {shown}"
+
+
+def _of_groups(placement: Placement) -> Iterator[str]:
+    """Yield what is wrong with patients and other groups."""
+    splits: dict[str, set[int]] = {}
+    for group, split in zip(placement.group, placement.split.tolist(), strict=False):
+        splits.setdefault(group, set()).add(split)
+    splits.pop("", None)
+    shared = sorted(group for group, found in splits.items() if len(found) > 1)
+    if len(splits) == 1:
+        yield f"all images with a group belong to {next(iter(splits))}: they can't be parted into training and probe"
+    elif shared:
+        yield f"{len(shared)} groups have images in both splits of the data set: {_listed(shared)}"
 
 
 def _most_common(values: np.ndarray) -> int | None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from ..config.datasets import Dataset
 from ..config.generators import BandBiased, ShapesTextures
 from ..config.image_sources import TinyImageNet
+from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
 from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
+from .resampling import Resampling
 from .shapes_textures import ShapesTexturesSource
 from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
 
@@ -51,4 +53,8 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     else:
         layout = ImageFolderLayout(source, data_root)
     kept = options.pack == "encoded"
-    return ImageFiles(paths, layout, options.size, options.channels, options.max_pixels, threads, kept)
+    resampling = Resampling.of(options.model_dump())
+    medical = source if isinstance(source, MedicalFiles) else None
+    return ImageFiles(
+        paths, layout, options.size, options.channels, options.max_pixels, threads, kept, resampling, medical
+    )
