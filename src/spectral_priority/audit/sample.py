@@ -14,7 +14,7 @@ from ..data.thumbnails import grey
 from ..fourier import half_plane_power, hermitian_weights, ring_of, rings
 
 DIRECTIONS = 4
-"""Sectors of 45° that the power of a ring is told apart by: traces of an encoder or a scanner have a direction."""
+"""Sectors of 45° that the power of a ring is told apart by: jumps at the edges of images lie on the axes."""
 QUALITY = 75
 """JPEG quality to which all images are encoded again."""
 SHARE_TO_TEST = 0.2
