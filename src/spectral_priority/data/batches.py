@@ -58,6 +58,8 @@ class Placement:
     group : list of str
         What each image belongs to besides its class, such as a patient: images of one group never come to lie in two
         parts of a tier. An empty name: unknown. An empty list: the data set has no groups.
+    warnings : list of str
+        What the pack report is to say of the files.
     """
 
     source: list[str]
@@ -67,6 +69,7 @@ class Placement:
     titles: dict[str, str] = field(default_factory=dict)
     hierarchy: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     group: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

@@ -95,6 +95,32 @@ def decode(content: bytes, size: int, channels: int, max_pixels: int) -> Decoded
     return Decoded(pixels.reshape(size, size, channels), mode, quality, height, width)
 
 
+def from_pixels(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
+    """Make of pixels what `decode` makes of a file that holds them.
+
+    Parameters
+    ----------
+    pixels : ndarray (y, x, channel) uint8
+        1 channel, or 3.
+    size, channels : int
+        As for `decode`.
+
+    Returns
+    -------
+    ndarray (size, size, channels) uint8
+
+    Examples
+    --------
+    >>> from_pixels(np.full((4, 6, 1), 7, dtype=np.uint8), size=2, channels=3).tolist()
+    [[[7, 7, 7], [7, 7, 7]], [[7, 7, 7], [7, 7, 7]]]
+    """
+    if pixels.shape == (size, size, channels):
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    fitted = np.asarray(_resample(image.convert("RGB" if channels == 3 else "L"), size))
+    return fitted.reshape(size, size, channels)
+
+
 def jpeg_quality(image: Image.Image) -> int:
     """Return the quality with which libjpeg (IJG) makes an image's luminance quantisation table; −1 for any other."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:

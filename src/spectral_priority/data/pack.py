@@ -255,6 +255,7 @@ def _check_names(placement: Placement, order: np.ndarray, name: str) -> None:
 
 def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: int) -> Iterator[str]:
     """Yield what may spoil a frequency study although every image could be read."""
+    yield from placement.warnings
     if smaller:
         yield f"{smaller} images are smaller than the pack's size: enlarging leaves their highest rings empty"
     for column, names in placement.classes.items():

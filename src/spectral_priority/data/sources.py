@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..config.datasets import Dataset
 from ..config.generators import BandBiased, ShapesTextures
-from ..config.image_sources import TinyImageNet
+from ..config.image_sources import TinyImageNet, TorchvisionSet
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
@@ -14,10 +14,11 @@ from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
 from .shapes_textures import ShapesTexturesSource
 from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
+from .torchvision_sets.source import open_torchvision
 
 
 def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
-    """Return the source of a data set's images; nothing is read yet.
+    """Return the source of a data set's images; no image is read yet.
 
     Parameters
     ----------
@@ -30,13 +31,15 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     Raises
     ------
     InputError
-        Where a folder or archive is missing.
+        Where a folder or archive is missing, or is not what it should be.
     """
     source = options.source
     if isinstance(source, ShapesTextures):
         return ShapesTexturesSource(source, options.size, options.channels)
     if isinstance(source, BandBiased):
         return BandBiasedSource(source, options.size, options.channels)
+    if isinstance(source, TorchvisionSet):
+        return open_torchvision(options, data_root, threads)
     paths = [data_root / path for path in source.paths]
     for given, path in zip(source.paths, paths, strict=True):
         if not path.exists():
