@@ -187,8 +187,7 @@ def test_pixels_are_fitted_as_those_of_a_file_are(tmp_path, color):
 
 
 def test_blocks_may_be_cut_anywhere(tmp_path, monkeypatch):
-    from spectral_priority.data import image_arrays
-    from spectral_priority.data.torchvision_sets import records
+    from spectral_priority.data import image_arrays, records
 
     files, held = made_sets.cifar10("binary")
     made_sets.tar(tmp_path / "cifar-10-binary.tar.gz", files)

@@ -54,3 +54,16 @@ class TorchvisionSet(Section):
         if self.extra and self.name != "svhn":
             raise ValueError(f"extra: {self.name} has no extra images; only svhn has")
         return self
+
+
+class MedMNIST(Section):
+    """MedMNIST's two-dimensional sets (.npz files), at any of their sizes.
+
+    Label columns: of one file `class`, or a 0/1 label per finding (ChestMNIST); of several files `class` and `dataset`.
+    """
+
+    kind: Literal["medmnist"]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Files, or folders of files, below data_root."""
+    held_out: tuple[Literal["val", "test"], ...] = ("val", "test")
+    """Splits that are held out; the others are for training. None: held-out images come from training."""

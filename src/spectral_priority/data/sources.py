@@ -6,12 +6,14 @@ from pathlib import Path
 
 from ..config.datasets import Dataset
 from ..config.generators import BandBiased, ShapesTextures
-from ..config.image_sources import TinyImageNet, TorchvisionSet
+from ..config.image_sources import MedMNIST, TinyImageNet, TorchvisionSet
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
+from .image_arrays import ImageArrays
 from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
+from .medmnist import MedMNISTReader
 from .shapes_textures import ShapesTexturesSource
 from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
 from .torchvision_sets.source import open_torchvision
@@ -49,6 +51,8 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
                 f"a folder or an archive below data_root, which is {data_root.absolute()}",
                 "put it there, or say where it is with --config data_root=<folder>",
             )
+    if isinstance(source, MedMNIST):
+        return ImageArrays(MedMNISTReader(source, data_root), options.size, options.channels, threads)
     if isinstance(source, TinyImageNet):
         paths, layout = paths or find_tiny_imagenet(data_root), TinyImageNetLayout()
     else:

@@ -14,9 +14,9 @@ import numpy as np
 from ...errors import InputError
 from ..files import MAX_BYTES, open_files
 from ..image_arrays import Block
+from ..records import numbered, records
 from .labelled import LabelledImages
 from .plain_pickle import read_plain
-from .records import numbered, records
 
 SIDE = 32
 PIXELS = 3 * SIDE**2

@@ -17,8 +17,8 @@ import numpy as np
 
 from ...errors import InputError
 from ..image_arrays import Block
+from ..records import numbered, records
 from .labelled import LabelledImages
-from .records import numbered, records
 
 SPLITS = {"train": "train", "t10k": "test"}
 

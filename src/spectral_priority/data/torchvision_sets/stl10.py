@@ -13,9 +13,9 @@ import numpy as np
 from ...errors import InputError
 from ..files import open_files
 from ..image_arrays import Block
+from ..records import numbered, records
 from .find import STL10_FILES
 from .labelled import LabelledImages
-from .records import numbered, records
 
 SIDE = 96
 

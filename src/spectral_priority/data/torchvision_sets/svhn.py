@@ -13,8 +13,8 @@ import numpy as np
 
 from ...errors import InputError
 from ..image_arrays import Block
+from ..records import numbered
 from .labelled import LabelledImages
-from .records import numbered
 
 
 def read_svhn(paths: list[Path], images: LabelledImages) -> Iterator[Block]:

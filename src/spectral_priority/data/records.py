@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...errors import InputError
+from ..errors import InputError
 
 CHUNK_BYTES = 4 << 20
 """Bytes read at a time, at most, beyond one record."""
