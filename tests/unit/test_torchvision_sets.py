@@ -162,6 +162,41 @@ def test_eurosat_is_jpeg_files_in_a_folder_per_class_without_a_split(tmp_path):
         Dataset.model_validate({"pack": "encoded", "source": {"kind": "torchvision", "name": "svhn"}})
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "mnist", "fashion-mnist", "stl10", "svhn"])
+def test_torchvision_reads_the_same_images_from_the_same_files(tmp_path, monkeypatch, name):
+    from torchvision import datasets
+
+    write = {
+        "cifar10": lambda: write_folder(tmp_path, made_sets.cifar10("python")[0]),
+        "cifar100": lambda: write_folder(tmp_path, made_sets.cifar100("python", SUPERCLASS_OF)[0]),
+        "mnist": lambda: write_folder(tmp_path / "MNIST" / "raw", made_sets.mnist(False)[0]),
+        "fashion-mnist": lambda: write_folder(tmp_path / "FashionMNIST" / "raw", made_sets.mnist(False)[0]),
+        "stl10": lambda: write_folder(tmp_path, made_sets.stl10()[0]),
+        "svhn": lambda: made_sets.svhn(tmp_path),
+    }
+    write[name]()
+    of = {
+        "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100, "mnist": datasets.MNIST,
+        "fashion-mnist": datasets.FashionMNIST, "stl10": datasets.STL10, "svhn": datasets.SVHN,
+    }[name]  # fmt: skip
+    monkeypatch.setattr(of, "_check_integrity", lambda self: True, raising=False)
+    monkeypatch.setattr(of, "_load_meta", lambda self: None, raising=False)
+    size = {"stl10": 96}.get(name, 28 if "mnist" in name else 32)
+    _, images = packed(tmp_path, name, size=size)
+    found = sorted(
+        (int(images.split[i]), image.tobytes(), int(images.labels("class")[i]))
+        for i, image in enumerate(images.pixels)
+    )
+    expected = []
+    for split in (0, 1):
+        arguments = {"split": ("train", "test")[split]} if name in ("stl10", "svhn") else {"train": not split}
+        expected += [
+            (split, np.asarray(image.convert("RGB")).tobytes(), int(label))
+            for image, label in of(tmp_path, **arguments)
+        ]
+    assert found == sorted(expected)
+
+
 @pytest.mark.parametrize("color", ["rgb", "grey"])
 def test_pixels_are_fitted_as_those_of_a_file_are(tmp_path, color):
     files, held = made_sets.cifar10("binary")
