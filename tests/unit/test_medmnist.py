@@ -205,6 +205,16 @@ def test_arrays_that_are_no_images_and_labels_are_refused(tmp_path, name, array,
     assert "pathmnist.npz" in refused(tmp_path, match, "pathmnist.npz")
 
 
+def test_larger_images_than_allowed_are_refused_by_the_header(tmp_path):
+    np.savez(tmp_path / "pathmnist.npz", **arrays())
+    refused(
+        tmp_path,
+        "holds images of 28 × 28 pixels. Allowed: at most max_pixels = 783",
+        "pathmnist.npz",
+        max_pixels=783,
+    )
+
+
 def test_an_array_that_is_not_as_long_as_it_says_is_refused(tmp_path):
     content = io.BytesIO()
     np.save(content, np.zeros((3, 4), np.uint8))

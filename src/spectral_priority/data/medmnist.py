@@ -51,6 +51,8 @@ class MedMNISTReader:
     options : MedMNIST
     data_root : path
         Folder that paths start from.
+    max_pixels : int
+        Most pixels of an image, by the arrays' headers.
 
     Raises
     ------
@@ -58,12 +60,12 @@ class MedMNISTReader:
         For a file that is no MedMNIST file of two-dimensional images, or can't stand beside the others.
     """
 
-    def __init__(self, options: MedMNIST, data_root: Path):
+    def __init__(self, options: MedMNIST, data_root: Path, max_pixels: int):
         self.options = options
         self.sets: list[_Set] = []
         self.total: int | None = 0
         for path in _files(data_root / path for path in options.paths):
-            one, images = _open_set(path)
+            one, images = _open_set(path, max_pixels)
             if one.name in (other.name for other in self.sets):
                 raise InputError(path, f"is the set {one.name} once more", "every set at one size")
             self.sets.append(one)
@@ -159,7 +161,7 @@ def _files(paths: Iterator[Path]) -> Iterator[Path]:
         yield from inside
 
 
-def _open_set(path: Path) -> tuple[_Set, int]:
+def _open_set(path: Path, max_pixels: int) -> tuple[_Set, int]:
     """Check a file by its headers and read its labels; return it and the number of its images."""
     headers = read_headers(path)
     missing = [name for name in ARRAYS if name not in headers]
@@ -171,7 +173,7 @@ def _open_set(path: Path) -> tuple[_Set, int]:
             "take it out of paths",
         )
     for split in SPLITS:
-        _check_images(path, f"{split}_images", headers[f"{split}_images"])
+        _check_images(path, f"{split}_images", headers[f"{split}_images"], max_pixels)
         _check_labels(path, split, headers)
     name = path.stem.partition("_")[0].lower()  # pathmnist_64.npz holds pathmnist at 64 pixels
     task, titles = read_meanings(name)
@@ -194,7 +196,7 @@ def _open_set(path: Path) -> tuple[_Set, int]:
     return _Set(path, name, titles, labels), sum(headers[f"{split}_images"].shape[0] for split in SPLITS)
 
 
-def _check_images(path: Path, name: str, header: Header) -> None:
+def _check_images(path: Path, name: str, header: Header, max_pixels: int) -> None:
     shape = header.shape
     if len(shape) == 5 or (len(shape) == 4 and shape[3] not in (1, 3)):
         raise InputError(
@@ -208,6 +210,13 @@ def _check_images(path: Path, name: str, header: Header) -> None:
             f"{path}: {name}",
             f"is {header.dtype} of the shape {shape}",
             "8-bit images: (n, y, x) or (n, y, x, 3)",
+        )
+
+    if shape[1] * shape[2] > max_pixels:
+        raise InputError(
+            f"{path}: {name}",
+            f"holds images of {shape[1]} × {shape[2]} pixels",
+            f"at most max_pixels = {max_pixels:,}",
         )
 
 

@@ -118,7 +118,8 @@ def _header(stream: BinaryIO, where: str) -> Header:
             "an array of numbers",
             "use the file as published",
         )
-    if not shape or 0 in shape[1:] or dtype.itemsize == 0 or (columns_first and len(shape) > 1):
+    empty = not shape or min(shape) < 0 or 0 in shape[1:] or dtype.itemsize == 0
+    if empty or (columns_first and len(shape) > 1):
         order = ", columns first" if columns_first else ""
         raise InputError(where, f"has the shape {shape}{order}", "rows of numbers, one after the other")
     return Header(shape, dtype)

@@ -52,7 +52,8 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
                 "put it there, or say where it is with --config data_root=<folder>",
             )
     if isinstance(source, MedMNIST):
-        return ImageArrays(MedMNISTReader(source, data_root), options.size, options.channels, threads)
+        reader = MedMNISTReader(source, data_root, options.max_pixels)
+        return ImageArrays(reader, options.size, options.channels, threads)
     if isinstance(source, TinyImageNet):
         paths, layout = paths or find_tiny_imagenet(data_root), TinyImageNetLayout()
     else:

@@ -49,6 +49,8 @@ def read_idx(paths: list[Path], images: LabelledImages) -> Iterator[Block]:
                 else:
                     found.append(block[:, 0])
                 start += len(block)
+                if start > count:
+                    break
             if start != count:
                 raise InputError(path, f"holds {start:,} of {count:,} records", todo="get it again")
             if not shape:

@@ -17,11 +17,11 @@ from ...store.atomic import atomic
 
 SILENCE = 30.0
 """Seconds without an answer after which a download is given up."""
-OTHER_FILES = {
-    "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
-    "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
+BINARY = {
+    "cifar10": ("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),
+    "cifar100": ("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"),
 }
-"""MD5 of files that torchvision doesn't read, from the page of the CIFAR sets (www.cs.toronto.edu/~kriz/cifar.html)."""
+"""The archives that torchvision doesn't read, and their MD5 by the sets' page (www.cs.toronto.edu/~kriz/cifar.html)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def published(name: str) -> dict[str, Published]:
     """
     from torchvision import datasets
 
-    files = {file: Published(md5) for file, md5 in OTHER_FILES.items() if file.startswith(_prefix(name))}
+    files = {}
+    if name in BINARY:
+        file, md5 = BINARY[name]
+        files[file] = Published(md5)
     match name:
         case "cifar10" | "cifar100" | "stl10":
             of = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100, "stl10": datasets.STL10}[name]
@@ -111,7 +114,3 @@ def _bounded_silence() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _prefix(name: str) -> str:
-    return {"cifar10": "cifar-10-", "cifar100": "cifar-100-"}.get(name, "/")
