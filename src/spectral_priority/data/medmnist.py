@@ -11,6 +11,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,38 +106,32 @@ class MedMNISTReader:
                 labels[mine] = first + one.labels[called][number[mine]]
                 dataset[mine] = place
             first += len(one.titles)
-        made = (
-            self._of_findings(labels) if self.sets[0].columns > 1 else self._of_classes(labels[:, 0], dataset)
-        )
-        made.source, made.split = list(keys), np.array(split, dtype=np.uint8)
-        return made
+        findings = self.sets[0].columns > 1
+        meaning = self._of_findings(labels) if findings else self._of_classes(labels[:, 0], dataset)
+        return Placement(list(keys), np.array(split, dtype=np.uint8), **meaning)
 
-    def _of_findings(self, labels: np.ndarray) -> Placement:
+    def _of_findings(self, labels: np.ndarray) -> dict[str, Any]:
         findings = self.sets[0].titles
-        return Placement(
-            [],
-            np.zeros(0),
-            labels={finding: labels[:, place] for place, finding in enumerate(findings)},
-            classes={finding: [f"no-{finding}", finding] for finding in findings},
-        )
+        return {
+            "labels": {finding: labels[:, place] for place, finding in enumerate(findings)},
+            "classes": {finding: [f"no-{finding}", finding] for finding in findings},
+        }
 
-    def _of_classes(self, label: np.ndarray, dataset: np.ndarray) -> Placement:
+    def _of_classes(self, label: np.ndarray, dataset: np.ndarray) -> dict[str, Any]:
         if self.single:
-            named = {str(number): title for number, title in enumerate(self.single.titles)}
-            return Placement([], np.zeros(0), {"class": label}, {"class": list(named)}, named)
-        named, edges = {}, []
+            titles = {str(number): title for number, title in enumerate(self.single.titles)}
+            return {"labels": {"class": label}, "classes": {"class": list(titles)}, "titles": titles}
+        titles, edges = {}, []
         for one in self.sets:
             own = {f"{one.name}-{number}": title for number, title in enumerate(one.titles)}
             edges += [("medmnist", one.name), *((one.name, name) for name in own)]
-            named |= own
-        return Placement(
-            [],
-            np.zeros(0),
-            labels={"class": label, "dataset": dataset},
-            classes={"class": list(named), "dataset": [one.name for one in self.sets]},
-            titles=named,
-            hierarchy={"class": edges},
-        )
+            titles |= own
+        return {
+            "labels": {"class": label, "dataset": dataset},
+            "classes": {"class": list(titles), "dataset": [one.name for one in self.sets]},
+            "titles": titles,
+            "hierarchy": {"class": edges},
+        }
 
 
 def read_meanings(name: str) -> tuple[str, list[str]]:
