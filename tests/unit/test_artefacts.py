@@ -82,6 +82,48 @@ def test_images_of_a_smaller_share_are_among_those_of_a_larger_one():
     assert few.sum() < many.sum() and (many | ~few).all()
 
 
+def test_each_class_may_have_a_share_of_its_own_in_each_split():
+    prevalence = {"a": {"train": 0.25, "held_out": 0.5}, "c": {"train": 1}}
+    found = counts(Artefact(prevalence=prevalence))
+    assert found == {(0, "a"): 10, (0, "b"): 0, (0, "c"): 40, (1, "a"): 10, (1, "b"): 0, (1, "c"): 0}
+    one_class = Artefact(of_class="b", train=0.6, held_out=0.25, elsewhere=0.1)
+    same = {"a": {"held_out": 0.1}, "b": {"train": 0.6, "held_out": 0.25}, "c": {"held_out": 0.1}}
+    assert (choose(Artefact(prevalence=same), placement()) == choose(one_class, placement())).all()
+
+
+def test_a_class_of_larger_prevalence_keeps_the_images_of_a_smaller_one_whatever_others_have():
+    few = Artefact(prevalence={"a": {"train": 0.2, "held_out": 0.3}})
+    many = Artefact(prevalence={"b": {"train": 0.5}, "a": {"train": 0.7, "held_out": 0.8}})
+    few, many = choose(few, placement()), choose(many, placement())
+    own = placement().labels["class"] == 0
+    assert few.sum() == 14 and (many & own).sum() == 44 and (many | ~few).all()
+
+
+def test_two_ways_to_say_which_images_are_refused_and_so_is_none():
+    share = {"a": {"train": 0.5}}
+    for field, value in (("of_class", "b"), ("train", 0.5), ("held_out", 0.5), ("elsewhere", 0)):
+        match = rf"prevalence: says which images get it, and so does {field}; give one of the two"
+        with pytest.raises(ValidationError, match=match):
+            Artefact(prevalence=share, **{field: value})
+    with pytest.raises(ValidationError, match="of_class: is missing; name a class there, or shares by class"):
+        Tag(kind="tag")
+    for wrong in ({"a": {"train": 1.1}}, {"a": {"test": 0.5}}, {"a": 0.5}):
+        with pytest.raises(ValidationError, match="prevalence"):
+            Artefact(prevalence=wrong)
+    with pytest.raises(InputError, match=r"artefact.prevalence: found 'd'.*of the label 'class': a, b, c"):
+        choose(Artefact(prevalence=share | {"d": {"train": 1}}), placement())
+
+
+def test_an_artefact_survives_being_written_out_with_its_defaults():
+    for artefact in (Tag(kind="tag", of_class="a"), Tag(kind="tag", prevalence={"a": {"train": 0.5}})):
+        assert Tag.model_validate(artefact.model_dump(mode="json")) == artefact
+    shares = {0.0: False, 0.5: True}
+    for train, expected in shares.items():
+        assert Artefact(of_class="a", train=train).in_training == expected
+        by_class = {"a": {"held_out": 1}, "b": {"train": train}}
+        assert Artefact(prevalence=by_class).in_training == expected
+
+
 def test_a_label_or_class_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(
         InputError, match=r"artefact.label: found 'shape'. Allowed: a label of the data set: class"
@@ -250,6 +292,16 @@ def test_the_generator_plants_in_any_of_its_labels(tmp_path):
         expected = own == (made.split == 0)
         assert (made.pixels[:, :2, :2] == 255).all(axis=(1, 2, 3))[expected].all()
         assert len(report["artefact"]) == expected.sum()
+
+
+def test_a_pack_has_the_artefact_at_the_prevalence_of_each_class(tmp_path):
+    write_zip(tmp_path / "a.zip", two_splits(train=4, held_out=2))
+    prevalence = {"ant": {"train": 0.25, "held_out": 1}, "bee": {"train": 0.75}}
+    report, made = packed(tmp_path, FOLDER, {"kind": "tag", "prevalence": prevalence})
+    found = [name.rpartition("/")[0] for name in report["artefact"]]
+    assert found == ["train/ant", *["train/bee"] * 3, *["val/ant"] * 2]
+    tagged = (made.pixels[:, :2, :2] == 255).all(axis=(1, 2, 3))
+    assert [made.source[i] for i in np.flatnonzero(tagged)] == report["artefact"]
 
 
 def test_a_pack_with_an_artefact_for_nobody_leaves_nothing_behind(tmp_path):

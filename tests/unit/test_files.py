@@ -2,12 +2,13 @@
 
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
 from made_images import noise, write_folder, write_tar, write_zip
 
-from spectral_priority.data.files import read_files
+from spectral_priority.data.files import open_files, read_files
 from spectral_priority.errors import InputError
 
 FILES = {
@@ -126,3 +127,28 @@ def test_a_missing_or_unsupported_file_is_named(tmp_path):
         InputError, match=r"a.rar: is no archive that can be read. Allowed: a folder, zip, tar"
     ):
         read(tmp_path / "a.rar")
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tar.xz", "a.zip", "folder"])
+def test_a_large_file_can_be_read_in_parts_and_is_never_held_as_a_whole(tmp_path, name):
+    files = {"big.bin": noise(1, 64).tobytes() * 2000, "small.txt": b"x"}
+    path = {"folder": write_folder, "a.zip": write_zip}.get(name, write_tar)(tmp_path / name, files)
+    size = 0
+    tracemalloc.start()
+    for member, file in open_files(path, lambda member: member == "big.bin"):
+        assert (member, file.size) == ("big.bin", len(files["big.bin"]))
+        while part := file.read(1 << 16):
+            size += len(part)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == len(files["big.bin"]) == 24_576_000
+    assert peak < 12_000_000  # a dictionary of xz alone has 8 MB
+
+
+def test_damage_that_is_met_in_the_middle_of_a_file_is_said_by_the_archives_name(tmp_path):
+    path = write_tar(tmp_path / "a.tar.gz", {"big.bin": noise(1, 512).tobytes()})
+    path.write_bytes(path.read_bytes()[:-100_000])
+    with pytest.raises(InputError, match=r"a.tar.gz: is damaged or cut short"):
+        for _, file in open_files(path, lambda member: True):
+            while file.read(1 << 16):
+                pass

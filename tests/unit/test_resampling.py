@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from spectral_priority.config.datasets import Dataset
-from spectral_priority.data.decode import Unreadable, decode
+from spectral_priority.data.decode import decode, from_pixels
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
 from spectral_priority.data.resampling import FILTERS, Resampling
@@ -202,3 +202,14 @@ def test_options_that_mean_nothing_together_are_refused():
     for wrong in ({"crop": "center"}, {"filter": "nearest"}, {"crop_share": 0}, {"crop_share": 1.1}):
         with pytest.raises(ValidationError):
             Dataset.model_validate({"source": source, **wrong})
+
+
+@pytest.mark.parametrize("crop", ["centre", "stretch", "pad"])
+@pytest.mark.parametrize("filter", ["lanczos", "box"])
+def test_pixels_from_an_array_are_those_from_a_file(crop, filter):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    resampling = Resampling(crop=crop, share=0.875 if crop == "centre" else 1.0, filter=filter)
+    decoded = decode(file.getvalue(), 16, 1, 10_000, resampling).pixels
+    np.testing.assert_array_equal(from_pixels(pixels, 16, 1, 10_000, resampling), decoded)

@@ -1,10 +1,14 @@
 """The built-in images hold what their labels say, and nothing that would give the labels away elsewhere."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from spectral_priority.config.generators import ShapesTextures
 from spectral_priority.data import shapes_textures
+from spectral_priority.data.ring_noise import ring_masks, ring_noise
 from spectral_priority.data.shapes_textures import ShapesTexturesSource
 from spectral_priority.data.spectra import radial_shares
 from spectral_priority.errors import InputError
@@ -19,10 +23,85 @@ def made(size=32, channels=1, **options):
     return np.concatenate([batch.pixels for batch in batches]), placement
 
 
-def test_an_image_does_not_depend_on_the_number_made_at_a_time(monkeypatch):
-    whole, _ = made(channels=3)
+ALL_OFF = {
+    "position": "centre", "rotation": 0, "radius": (0.3, 0.3), "polarity": "bright", "background": (0.5, 0.5),
+    "step": (0.2, 0.2), "contrast": (0.5, 0.5), "phase": 0, "jitter": 0, "tint": 0, "noise": 0,
+}  # fmt: skip
+"""Every nuisance switched off."""
+ON = {
+    "position": "random", "rotation": 90, "radius": (0.2, 0.4), "polarity": "both", "background": (0.4, 0.6),
+    "step": (0.1, 0.2), "contrast": (0.2, 1), "phase": 360, "jitter": 8, "tint": 0.2, "noise": 0.05,
+}  # fmt: skip
+"""Each of them switched on."""
+
+
+@pytest.mark.parametrize("size, channels, options, sha256", [
+    (32, 1, {}, "cdad4fe72d133a2e878df439e9d70145a1b9fe2b88b3936cbdeb0ccd7201800f"),
+    (32, 3, {}, "65be9d198ee8a7865b277118a7231de54a075e89c53299726f433bfd28d8903d"),
+    (48, 3, {"orientations": 1, "seed": 3}, "b4405e5cf7d97dcec81344bb0c69493991c0e6dafcbc275704d7fa10f02bae47"),
+])  # fmt: skip
+def test_the_images_of_the_first_version_stay_as_they_were(size, channels, options, sha256):
+    pixels, _ = made(size, channels, train=60, held_out=12, **options)
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == sha256
+
+
+@pytest.mark.parametrize("texture", ["grating", "noise"])
+def test_an_image_does_not_depend_on_the_number_made_at_a_time(monkeypatch, texture):
+    whole, _ = made(channels=3, texture=texture)
     monkeypatch.setattr(shapes_textures, "CHUNK_BYTES", 7 * 8 * 32 * 32 * 3)
-    assert (made(channels=3)[0] == whole).all()
+    assert (made(channels=3, texture=texture)[0] == whole).all()
+
+
+def distinct(pixels, label):
+    """How many different images each class has, at most."""
+    return max(len(np.unique(pixels[label == number], axis=0)) for number in np.unique(label))
+
+
+def test_without_nuisances_all_images_of_a_combination_are_one():
+    pixels, placement = made(channels=3, **ALL_OFF)
+    assert distinct(pixels, placement.labels["both"]) == 1
+    assert len(np.unique(pixels, axis=0)) == 48
+
+
+@pytest.mark.parametrize("nuisance", ON)
+def test_each_nuisance_can_be_switched_on_alone(nuisance):
+    options = {**ALL_OFF, nuisance: ON[nuisance]}
+    options = {**options, "contrast": (0, 0)} if nuisance == "rotation" else options
+    pixels, placement = made(channels=3, shapes=("square", "cross"), **options)
+    assert distinct(pixels, placement.labels["both"]) >= 2
+
+
+def test_with_one_orientation_the_direction_is_a_nuisance_that_can_be_switched_off():
+    for direction, most in ((0, 1), (90, 1000)):
+        pixels, placement = made(**ALL_OFF, orientations=1, direction=direction)
+        assert (distinct(pixels, placement.labels["both"]) == 1) == (most == 1)
+
+
+def test_a_nuisance_that_is_switched_off_leaves_the_others_as_they_were():
+    usual, _ = made(channels=3)
+    for polarity in ("bright", "dark"):
+        pixels, _ = made(channels=3, polarity=polarity)
+        same = (pixels == usual).all(axis=(1, 2, 3))
+        assert 0.4 < same.mean() < 0.6
+    wave, _ = made(noise=0, contrast=(0, 0))
+    still, _ = made(noise=0, contrast=(0, 0), phase=0, jitter=0)
+    assert (wave == still).all()
+
+
+def test_shapes_are_as_bright_and_where_they_are_asked_to_be():
+    for polarity, sign in (("bright", 1), ("dark", -1)):
+        pixels, _ = made(noise=0, contrast=(0, 0), polarity=polarity, position="centre", rotation=0)
+        image = pixels[..., 0].astype(float)
+        shift = image - image[:, :1, :1]
+        assert (sign * shift >= 0).all() and (sign * shift.sum(axis=(1, 2)) > 0).all()
+        weight = np.abs(shift) / np.abs(shift).sum(axis=(1, 2), keepdims=True)
+        assert np.abs((weight.sum(axis=1) * (np.arange(32) - 15.5)).sum(axis=1)).max() < 0.2  # left and right
+    upright, _ = made(noise=0, contrast=(0, 0), position="centre", rotation=0)
+    assert (np.abs(upright.astype(int) - upright[:, :, ::-1]) <= 1).all(), (
+        "an upright shape is its mirror image"
+    )
+    turned, _ = made(noise=0, contrast=(0, 0), position="centre")
+    assert not (np.abs(turned.astype(int) - turned[:, :, ::-1]) <= 1).all()
 
 
 def test_an_image_does_not_depend_on_the_number_of_images():
@@ -158,3 +237,77 @@ def test_what_the_size_can_not_show_is_refused():
         made(radius=(0.2, 0.6))
     with pytest.raises(InputError, match=r"source.rings: lists a value twice"):
         made(rings=(4, 4))
+
+
+@pytest.mark.parametrize("orientations", [1, 4])
+@pytest.mark.parametrize("size, rings, width", [(32, (4, 8, 12), 1.0), (48, (5, 10.5, 18), 2.0)])
+def test_noise_lies_in_its_ring(orientations, size, rings, width):
+    options = {"size": size, "rings": rings, "orientations": orientations, "noise": 0}
+    pixels, placement = made(**options, texture="noise", bandwidth=width, contrast=(0.3, 0.5))
+    flat, _ = made(**options, texture="noise", bandwidth=width, contrast=(0, 0))
+    gain = radial_shares(pixels) - radial_shares(flat)
+    for number, ring in enumerate(rings):
+        mean = gain[placement.labels["ring"] == number].mean(axis=0)
+        radius = np.arange(len(mean)) + 1
+        assert abs(radius[mean.argmax()] - ring) <= 1
+        near = np.abs(radius - ring) <= width / 2 + 2  # the shape's outline spreads it
+        assert mean[near].sum() > 0.75 * mean.sum()
+
+
+def test_noise_lies_in_its_direction():
+    pixels, placement = made(noise=0, rings=(8,), texture="noise", contrast=(0.3, 0.5))
+    power = np.abs(np.fft.fft2(pixels[..., 0] / 255.0)) ** 2
+    u = np.fft.fftfreq(32, 1 / 32)
+    angle = np.rad2deg(np.arctan2(u[:, None], u))
+    on_ring = np.abs(np.hypot(u[:, None], u) - 8) < 1.5
+    shares = []
+    for direction in (0, 45, 90, 135):
+        near = on_ring & (np.abs((angle - direction + 90) % 180 - 90) < 22.5)
+        shares.append(power[:, near].sum(axis=1) / power[:, on_ring].sum(axis=1))
+    assert np.mean(np.argmax(shares, axis=0) == placement.labels["orientation"]) > 0.97
+
+
+def test_ring_noise_has_one_amplitude_in_its_ring_and_none_elsewhere():
+    for size in (16, 17):
+        masks = ring_masks(size, (3, 5), 2, 1.5).reshape(4, size, -1)
+        fields = ring_noise(np.random.default_rng(0).standard_normal((4, size, size)), masks)
+        u = np.fft.fftfreq(size, 1 / size)
+        distance, angle = np.hypot(u[:, None], u), np.rad2deg(np.arctan2(u[:, None], u))
+        for number, (ring, direction) in enumerate(((3, 0), (3, 90), (5, 0), (5, 90))):
+            off = np.abs((angle - direction + 90) % 180 - 90)
+            mine = (np.abs(distance - ring) <= 0.75) & (off <= 22.5)
+            amplitude = np.abs(np.fft.fft2(fields[number]))
+            assert amplitude[mine].min() == pytest.approx(amplitude[mine].max(), rel=1e-9)
+            assert amplitude[~mine].max() < 1e-9 * amplitude.max()
+            assert (fields[number] ** 2).mean() == pytest.approx(0.5, rel=1e-9)
+
+
+def test_noise_has_as_much_energy_as_a_grating_and_phases_of_its_own():
+    options = {**ALL_OFF, "contrast": (0.3, 0.3), "orientations": 1, "train": 480, "phase": 360}
+    spread = {}
+    for texture in ("grating", "noise"):
+        pixels, placement = made(**options, texture=texture)
+        flat, _ = made(**{**options, "contrast": (0, 0)}, texture=texture)
+        spread[texture] = (pixels.astype(float) - flat).var(axis=(1, 2, 3)).mean()
+    assert spread["noise"] == pytest.approx(spread["grating"], rel=0.05)
+    assert distinct(pixels, placement.labels["both"]) > 10
+
+
+def test_noise_leaves_no_trace_in_the_brightness():
+    textured, _ = made(noise=0, contrast=(0.4, 0.4), texture="noise")
+    plain, _ = made(noise=0, contrast=(0, 0), texture="noise")
+    assert np.abs(textured.mean(axis=(1, 2, 3)) - plain.mean(axis=(1, 2, 3))).max() < 0.3
+
+
+def test_noise_that_can_not_be_is_refused():
+    with pytest.raises(InputError, match=r"source.bandwidth: noise of the ring 15 reaches 17 cycles/image"):
+        made(texture="noise", rings=(4, 15), bandwidth=4)
+    with pytest.raises(
+        InputError, match=r"at 0.1 cycles/image the ring 2.4 has no frequency in direction 0°"
+    ):
+        made(texture="noise", rings=(2.4,), bandwidth=0.1)
+    wrong = {"rotation": 361, "phase": -1, "jitter": 46, "direction": 181, "tint": 1.1, "position": "left",
+             "polarity": "dim", "background": (0.6, 0.4), "bandwidth": 0}  # fmt: skip
+    for option, value in wrong.items():
+        with pytest.raises(ValidationError, match=option):
+            ShapesTextures(kind="shapes-textures", **{option: value})

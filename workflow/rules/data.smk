@@ -1,5 +1,5 @@
 # From a source (archive, folder, generator) to packed images, and what is known of them before any task is made.
-# Requires: the archives or folders that the study names, below data_root.
+# Requires: the archives or folders that the study names, below data_root; or a network, for sets to be downloaded.
 # Makes: results/data/<dataset>-<size>px/{images.h5, pack.json, duplicates.csv, audit.{html,csv,json}, reference.h5,
 # similarity/, spectra/}.
 

@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from .artefacts import PlantedArtefact
 from .base import Count, Fraction, Positive, Section
 from .generators import BandBiased, ShapesTextures
-from .image_sources import ImageFolder, TinyImageNet
+from .image_sources import ImageFolder, MedMNIST, TinyImageNet, TorchvisionSet
 
 GENERATORS = ("shapes-textures", "band-biased")
 """Sources that make their images, and so have no files."""
 
-Source = Annotated[ShapesTextures | BandBiased | ImageFolder | TinyImageNet, Field(discriminator="kind")]
+Source = Annotated[
+    ShapesTextures | BandBiased | ImageFolder | TinyImageNet | TorchvisionSet | MedMNIST,
+    Field(discriminator="kind"),
+]
 
 
 class Dataset(Section):
@@ -62,6 +65,10 @@ class Dataset(Section):
     def _encoded_files_stay_as_they_are(self):
         if self.pack == "encoded" and self.source.kind in GENERATORS:
             raise ValueError("pack: the images of a generator have no files; choose pixels")
+        called = getattr(self.source, "name", self.source.kind)
+        arrays = self.source.kind in ("torchvision", "medmnist") and called != "eurosat"
+        if self.pack == "encoded" and arrays:
+            raise ValueError(f"pack: the images of {called} have no files of their own; choose pixels")
         if self.pack == "encoded" and self.artefact:
             raise ValueError(
                 "pack: an artefact changes pixels, and encoded files stay as they are; choose pixels"

@@ -105,6 +105,8 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(inner)}"
     if kind == "object" and "patternProperties" in field:
         return "name: " + " or ".join(_type(value) for value in field["patternProperties"].values())
+    if kind == "object" and isinstance(field.get("additionalProperties"), dict):
+        return f"name: {_type(field['additionalProperties'])}"
     bounds = [
         f"{sign} {field[key]:g}"
         for key, sign in (

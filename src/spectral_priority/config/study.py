@@ -227,7 +227,7 @@ class Study(Section):
         """Names of the data sets of tiers, without controls, that have an artefact in training images."""
         names = dict.fromkeys(self.dataset_of(tier.name) for tier in self.list_tiers(controls=False))
         planted = {name: self.datasets[name].artefact for name in names}
-        return [name for name, artefact in planted.items() if artefact and artefact.train > 0]
+        return [name for name, artefact in planted.items() if artefact and artefact.in_training]
 
     def list_runs(self) -> list[Run]:
         """Every training: tiers × their recipes × seeds."""

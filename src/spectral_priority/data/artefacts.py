@@ -27,7 +27,7 @@ def choose(artefact: Artefact, placement: Placement) -> np.ndarray:
     Parameters
     ----------
     artefact : Artefact
-        `label`, `of_class`, `train`, `held_out`, `elsewhere` and `seed` are read.
+        `label`, `seed`, and either `of_class`, `train`, `held_out` and `elsewhere` or `prevalence` are read.
     placement : Placement
 
     Returns
@@ -53,24 +53,39 @@ def choose(artefact: Artefact, placement: Placement) -> np.ndarray:
             f"found {artefact.label!r}",
             f"a label of the data set: {', '.join(placement.labels)}",
         )
-    names = placement.classes[artefact.label]
-    if artefact.of_class not in names:
-        listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-        raise InputError(
-            "artefact.of_class",
-            f"found {artefact.of_class!r}",
-            f"a class of the label {artefact.label!r}: {listed}",
-        )
-    label, own = placement.labels[artefact.label], names.index(artefact.of_class)
-    shares = [(TRAIN, own, artefact.train)]
-    for number in range(len(names)):
-        shares.append((HELD_OUT, number, artefact.held_out if number == own else artefact.elsewhere))
+    label, names = placement.labels[artefact.label], placement.classes[artefact.label]
+    shares = _shares(artefact, names)
     chosen = np.zeros(len(label), dtype=bool)
     for split, number, share in shares:
         members = np.flatnonzero((placement.split == split) & (label == number))
         members = sorted(members, key=lambda i: _key("choice", artefact.seed, placement.source[i]))
         chosen[members[: round(share * len(members))]] = True
     return chosen
+
+
+def _shares(artefact: Artefact, names: list[str]) -> list[tuple[int, int, float]]:
+    """Return the share of every split and class number that gets an artefact; others get none."""
+    field = "prevalence" if artefact.prevalence else "of_class"
+    for name in artefact.prevalence or [artefact.of_class]:
+        if name not in names:
+            listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            raise InputError(
+                f"artefact.{field}",
+                f"found {name!r}",
+                f"a class of the label {artefact.label!r}: {listed}",
+            )
+    if artefact.prevalence:
+        by_class = {names.index(name): share for name, share in artefact.prevalence.items()}
+        return [
+            (split, number, share.train if split == TRAIN else share.held_out)
+            for number, share in by_class.items()
+            for split in (TRAIN, HELD_OUT)
+        ]
+    own = names.index(artefact.of_class)
+    shares = [(TRAIN, own, artefact.train)]
+    for number in range(len(names)):
+        shares.append((HELD_OUT, number, artefact.held_out if number == own else artefact.elsewhere))
+    return shares
 
 
 def plant(pixels: np.ndarray, artefact: PlantedArtefact, source: str) -> np.ndarray:

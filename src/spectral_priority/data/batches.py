@@ -66,6 +66,8 @@ class Placement:
         parts of a tier. An empty name: unknown. An empty list: the data set has no groups.
     planted : list of str
         Label columns whose classes differ in frequency by construction (built-in data).
+    warnings : list of str
+        What the pack report is to say of the files.
     """
 
     source: list[str]
@@ -76,6 +78,7 @@ class Placement:
     hierarchy: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     group: list[str] = field(default_factory=list)
     planted: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

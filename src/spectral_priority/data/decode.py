@@ -164,6 +164,31 @@ def to_pixels(
     return np.asarray(square).reshape(size, size, channels)
 
 
+def from_pixels(
+    pixels: np.ndarray, size: int, channels: int, max_pixels: int, resampling: Resampling
+) -> np.ndarray:
+    """Make of pixels what `decode` makes of a file that holds them.
+
+    Parameters
+    ----------
+    pixels : ndarray (y, x, channel) uint8
+        1 channel, or 3.
+    size, channels, max_pixels, resampling
+        As for `decode`.
+
+    Returns
+    -------
+    ndarray (size, size, channels) uint8
+
+    Examples
+    --------
+    >>> from_pixels(np.full((6, 4, 1), 9, dtype=np.uint8), 2, 3, 100, Resampling()).tolist()
+    [[[9, 9, 9], [9, 9, 9]], [[9, 9, 9], [9, 9, 9]]]
+    """
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    return to_pixels(image, size, channels, max_pixels, resampling)
+
+
 def jpeg_quality(image: Image.Image) -> int:
     """Return the quality with which libjpeg (IJG) makes an image's luminance quantisation table; −1 for any other."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:

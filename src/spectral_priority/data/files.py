@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from ..errors import InputError
 
@@ -28,11 +28,61 @@ OPENERS: dict[bytes, Callable[[Path], BinaryIO]] = {
     b"\xfd7zXZ\x00": lzma.open,  # type: ignore[dict-item]
 }
 """First bytes of the compressed files that a tar may be in."""
+DAMAGES = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    gzip.BadGzipFile,
+)
+"""What reading a damaged archive raises."""
 AGAIN = "copy or download it again"
 
 
 def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Go through the files of a folder or an archive once.
+    """Go through the files of a folder or an archive once, each as a whole.
+
+    Parameters, order and errors are those of `open_files`; files of more than `MAX_BYTES` are refused.
+
+    Yields
+    ------
+    member, content : str, bytes
+    """
+    for member, file in open_files(path, wanted):
+        if file.size > MAX_BYTES:
+            _refuse(path, member, f"has {file.size:,} bytes")
+        yield member, file.read()
+
+
+class Opened:
+    """A file of a folder or an archive, to be read before the next one is asked for.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that it is said to have.
+    """
+
+    def __init__(self, path: Path, member: str, stream: BinaryIO, size: int):
+        self._path, self._member, self._stream, self.size = path, member, stream, size
+
+    def read(self, most: int = -1) -> bytes:
+        """Read so many bytes, fewer only at the end; a damaged archive is refused by name."""
+        try:
+            return self._stream.read(most)
+        except DAMAGES as error:
+            raise _damaged(self._path, error) from error
+        except NotImplementedError as error:
+            _refuse(self._path, self._member, f"can't be decompressed ({error})")
+        except OSError as error:
+            raise InputError(
+                self._path / self._member, f"can't be read ({error.strerror or error})"
+            ) from None
+
+
+def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
+    """Go through the files of a folder or an archive once, as streams.
 
     Parameters
     ----------
@@ -44,7 +94,7 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
 
     Yields
     ------
-    member, content : str, bytes
+    member, file : str, Opened
         In the archive's order; folders in the order of their names.
 
     Raises
@@ -76,18 +126,11 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
                 )
             with opener(path) as stream:
                 yield from _read_tar(path, stream, wanted)
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        lzma.LZMAError,
-        zlib.error,
-        EOFError,
-        gzip.BadGzipFile,
-    ) as error:
-        raise InputError(path, f"is damaged or cut short ({error})", todo=AGAIN) from error
+    except DAMAGES as error:
+        raise _damaged(path, error) from error
 
 
-def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
     entered = set()
     for here, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         status = Path(here).stat()
@@ -103,18 +146,19 @@ def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[
             try:
                 if not stat.S_ISREG(file.stat().st_mode):
                     raise InputError(file, "is no regular file")
-                _check_size(folder, member, file.stat().st_size)
-                content = file.read_bytes()
+                size = file.stat().st_size
+                stream = file.open("rb")
             except OSError as error:
                 raise InputError(file, f"can't be read ({error.strerror})") from None
-            yield member, content
+            with stream:
+                yield member, Opened(folder, member, stream, size)
 
 
 def _refuse_folder(error: OSError) -> None:
     raise InputError(error.filename, f"can't be read ({error.strerror})")
 
 
-def _read_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             mode = entry.external_attr >> 16
@@ -125,12 +169,12 @@ def _read_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
                 continue
             if entry.flag_bits & 1:
                 _refuse(path, entry.filename, "is encrypted")
-            _check_size(path, member, entry.file_size)
             try:
-                content = archive.read(entry)
+                stream = archive.open(entry)
             except NotImplementedError as error:
                 _refuse(path, entry.filename, f"can't be decompressed ({error})")
-            yield member, content
+            with stream:
+                yield member, Opened(path, member, stream, entry.file_size)
 
 
 class _StrictHeader(tarfile.TarInfo):
@@ -146,7 +190,7 @@ class _StrictHeader(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from None
 
 
-def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictHeader) as archive:
         while (entry := archive.next()) is not None:
             archive.members.clear()  # tarfile keeps every header it has seen
@@ -155,10 +199,9 @@ def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> It
             member = _safe(path, entry.name)
             if entry.isdir() or not wanted(member):
                 continue
-            _check_size(path, member, entry.size)
             content = archive.extractfile(entry)
             assert content is not None
-            yield member, content.read()
+            yield member, Opened(path, member, content, entry.size)
         while stream.read(1 << 20):  # to the end, so that the compressed stream's checksum is compared
             pass
 
@@ -170,12 +213,11 @@ def _safe(path: Path, name: str) -> str:
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _check_size(path: Path, member: str, size: int) -> None:
-    if size > MAX_BYTES:
-        _refuse(path, member, f"has {size:,} bytes")
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(path, f"is damaged or cut short ({error})", todo=AGAIN)
 
 
-def _refuse(path: Path, member: str, reason: str) -> None:
+def _refuse(path: Path, member: str, reason: str) -> NoReturn:
     raise InputError(
         f"{path}: member {member!r}",
         reason,

@@ -270,6 +270,7 @@ def _check_names(placement: Placement, order: np.ndarray, name: str) -> None:
 
 def _warnings(placement: Placement, facts: Mapping[str, np.ndarray], smaller: int) -> Iterator[str]:
     """Yield what may spoil a frequency study although every image could be read."""
+    yield from placement.warnings
     if smaller:
         yield f"{smaller} images are enlarged to the pack's size: it leaves their highest rings empty"
     yield from _of_groups(placement)

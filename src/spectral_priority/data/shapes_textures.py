@@ -1,9 +1,10 @@
-"""Built-in images with a known answer: a random shape filled with a grating of a chosen ring (METHODS 11).
+"""Built-in images with a known answer: a random shape filled with a texture of a chosen ring (METHODS 11).
 
-What the shape is can be seen from its outline (low frequencies), what the texture is only from the grating: inside the
-shape the grating has no mean, so the texture leaves no trace in the brightness. Position, radius, rotation, phase,
-contrast, polarity, background, tint and noise are nuisances, drawn independently of the labels. Image i of a split
-depends on (seed, split, i) only, not on how many images there are or how many are made at a time.
+What the shape is can be seen from its outline (low frequencies), what the texture is only from the texture: inside the
+shape it has no mean, so it leaves no trace in the brightness. It is a grating, or noise of the ring (`ring_noise`).
+Position, radius, rotation, phase, direction, contrast, polarity, background, tint and noise are nuisances, drawn
+independently of the labels; one that is switched off leaves the others as they were. Image i of a split depends on
+(seed, split, i) only, not on how many images there are or how many are made at a time.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import numpy as np
 from ..config.generators import ShapesTextures
 from ..errors import InputError
 from .batches import Batch, Placement
+from .ring_noise import ring_masks, ring_noise
 
 CHUNK_BYTES = 8 << 20
 """Memory for the float64 pixels of the images made at a time."""
-JITTER = 8.0
-"""Largest deviation from a grating's direction in degrees; less where directions are closer than 32°."""
 SPLITS = ("train", "held_out")
 NUISANCES = 13
 """Random numbers per image, without its noise."""
+LIGHT = {"both": 0.5, "bright": 0.0, "dark": 1.0}
+"""Share of the shapes that are darker than the background."""
 
 
 class ShapesTexturesSource:
@@ -39,7 +41,7 @@ class ShapesTexturesSource:
     Raises
     ------
     InputError
-        For rings that the size can't show, and shapes that don't fit.
+        For rings that the size can't show, bands without frequencies, and shapes that don't fit.
 
     Examples
     --------
@@ -62,6 +64,9 @@ class ShapesTexturesSource:
             )
         if options.radius[1] > 0.5:
             raise InputError("source.radius", f"found {options.radius[1]:g}", "at most 0.5 image sides")
+        self._masks = None
+        if options.texture == "noise":
+            self._masks = ring_masks(size, options.rings, options.orientations, options.bandwidth)
         for field in ("shapes", "rings"):
             values = getattr(options, field)
             if len(set(values)) < len(values):
@@ -71,12 +76,13 @@ class ShapesTexturesSource:
         """Make the images, the training split first."""
         chunk = max(1, CHUNK_BYTES // (8 * self.size**2 * self.channels))
         for split, count in enumerate((self.options.train, self.options.held_out)):
-            # Two streams, each read in the order of the images: no draw depends on the chunk.
-            nuisances = np.random.default_rng([self.options.seed, split, 0])
-            noise = np.random.default_rng([self.options.seed, split, 1])
+            # Streams, each read in the order of the images: no draw depends on the chunk.
+            nuisances, noise, fields = (
+                np.random.default_rng([self.options.seed, split, stream]) for stream in (0, 1, 2)
+            )
             for start in range(0, count, chunk):
                 number = np.arange(start, min(start + chunk, count))
-                pixels = self._draw(number, nuisances.random((len(number), NUISANCES)), noise)
+                pixels = self._draw(number, nuisances.random((len(number), NUISANCES)), noise, fields)
                 n = len(number)
                 yield Batch(
                     [f"{SPLITS[split]}/{i:06d}" for i in number],
@@ -136,37 +142,56 @@ class ShapesTexturesSource:
         rest, ring = np.divmod(rest, len(self.options.rings))
         return rest % len(self.options.shapes), ring, orientation
 
-    def _draw(self, number: np.ndarray, uniform: np.ndarray, noise: np.random.Generator) -> np.ndarray:
+    def _draw(
+        self, number: np.ndarray, uniform: np.ndarray, noise: np.random.Generator, fields: np.random.Generator
+    ) -> np.ndarray:
         options, size = self.options, self.size
         shape, ring, orientation = self._combination(number)
         # One column per nuisance, each (n, 1, 1): it meets pixels (y, x) by broadcasting.
         u = iter(uniform.T[:, :, None, None])
         radius = _between(options.radius, next(u)) * size
         centre_x, centre_y = (radius + (size - 2 * radius) * next(u) for _ in range(2))
-        rotation, phase = (2 * np.pi * next(u) for _ in range(2))
-        polarity = np.where(next(u) < 0.5, -1.0, 1.0)
-        background, step = _between((0.4, 0.6), next(u)), _between(options.step, next(u))
+        if options.position == "centre":
+            centre_x = centre_y = np.full_like(radius, size / 2)
+        rotation, phase = (2 * np.pi * next(u) * (most / 360) for most in (options.rotation, options.phase))
+        polarity = np.where(next(u) < LIGHT[options.polarity], -1.0, 1.0)
+        background, step = _between(options.background, next(u)), _between(options.step, next(u))
         contrast, turn = _between(options.contrast, next(u)), next(u)
-        tint = np.concatenate([_between((0.9, 1.0), next(u)) for _ in range(3)], axis=2)
+        tint = np.concatenate([_between((1 - options.tint, 1.0), next(u)) for _ in range(3)], axis=2)
 
         y, x = np.mgrid[:size, :size] + 0.5
         cover = _coverage(np.array(options.shapes)[shape], x - centre_x, y - centre_y, radius, rotation)
-
-        spacing = 180 / options.orientations
-        degrees = orientation[:, None, None] * spacing + (2 * turn - 1) * min(JITTER, spacing / 4)
-        if options.orientations == 1:
-            degrees = 180 * turn
-        angle = np.deg2rad(degrees)
-        frequency = 2 * np.pi * np.array(options.rings, dtype=float)[ring][:, None, None] / size
-        grating = np.cos(frequency * (x * np.cos(angle) + y * np.sin(angle)) + phase)
-        grating -= (cover * grating).sum(axis=(1, 2), keepdims=True) / cover.sum(axis=(1, 2), keepdims=True)
+        if self._masks is None:
+            texture = self._grating(x, y, ring, orientation, phase, turn)
+        else:
+            white = fields.standard_normal((len(number), size, size))
+            texture = ring_noise(white, self._masks[ring, orientation])
+        texture -= (cover * texture).sum(axis=(1, 2), keepdims=True) / cover.sum(axis=(1, 2), keepdims=True)
 
         level = np.clip(background + polarity * step, 0, 1)
         amplitude = contrast * np.minimum(level, 1 - level)
-        image = background + cover * (level - background + amplitude * grating)
+        image = background + cover * (level - background + amplitude * texture)
         image = image[..., None] * (tint[:, :, None, :] if self.channels == 3 else 1.0)
         image = image + options.noise * noise.standard_normal(image.shape)
         return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+    def _grating(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        ring: np.ndarray,
+        orientation: np.ndarray,
+        phase: np.ndarray,
+        turn: np.ndarray,
+    ) -> np.ndarray:
+        spacing = 180 / self.options.orientations
+        jitter = min(self.options.jitter, spacing / 4)
+        degrees = orientation[:, None, None] * spacing + (2 * turn - 1) * jitter
+        if self.options.orientations == 1:
+            degrees = self.options.direction * turn
+        angle = np.deg2rad(degrees)
+        frequency = 2 * np.pi * np.array(self.options.rings, dtype=float)[ring][:, None, None] / self.size
+        return np.cos(frequency * (x * np.cos(angle) + y * np.sin(angle)) + phase)
 
 
 def _between(limits: tuple[float, float], uniform: np.ndarray) -> np.ndarray:
