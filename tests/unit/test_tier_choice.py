@@ -20,7 +20,8 @@ from spectral_priority.config.tiers import ClassCount, Images, Regroup, Similari
 from spectral_priority.data.images import TRAIN
 from spectral_priority.similarity import closeness, mean_between, wu_palmer
 from spectral_priority.tiers import make_tier
-from spectral_priority.tiers.choose import Supply, alike, sample
+from spectral_priority.tiers.alike import alike
+from spectral_priority.tiers.choose import Supply, sample
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ DATA_LOGS, DATA_BENCHMARKS = "results/logs/data/{pack}", "results/benchmarks/dat
 
 IMAGES = "results/data/{pack}/images.h5"
 REFERENCE = "results/data/{pack}/reference.h5"
+DUPLICATES = "results/data/{pack}/duplicates.csv"
 SIMILARITY = "results/data/{pack}/similarity/{label}/{kind}.csv"
 DATA_SPECTRUM = "results/data/{pack}/spectra/{label}/{spectrum}.h5"
 RESOLVED = f"{RESULTS}/config.yaml"
@@ -61,12 +62,14 @@ def family_of(tier):
 
 
 def tier_inputs(wildcards):
-    """What a tier is chosen from: images; a class similarity or another tier where its family asks for one."""
+    """What a tier is chosen from: images; a class similarity, duplicates or another tier where its family needs them."""
     needed = {"images": IMAGES.format(pack=pack_of(wildcards.tier))}
     similarity = STUDY.similarity_of(STUDY.tier(wildcards.tier).family)
     if similarity:
         label, kind = similarity
         needed["similarity"] = SIMILARITY.format(pack=pack_of(wildcards.tier), label=label, kind=kind)
+    if STUDY.looks_for_duplicates(STUDY.tier(wildcards.tier).family):
+        needed["duplicates"] = DUPLICATES.format(pack=pack_of(wildcards.tier))
     if family_of(wildcards.tier).kind == "control":
         needed["of_manifest"] = MANIFEST.format(tier=family_of(wildcards.tier).of)
         needed["of_indices"] = INDICES.format(tier=family_of(wildcards.tier).of)
@@ -75,7 +78,7 @@ def tier_inputs(wildcards):
 
 def tier_arguments(wildcards, input):
     """The arguments for those inputs that not every tier has."""
-    given = {name: input.get(name) for name in ("similarity", "of_manifest", "of_indices")}
+    given = {name: input.get(name) for name in ("similarity", "duplicates", "of_manifest", "of_indices")}
     return [word for name, path in given.items() if path for word in (f"--{name.replace('_', '-')}", path)]
 
 
@@ -208,7 +211,7 @@ PICTURE_FILES = [
 wildcard_constraints:
     pack="|".join(map(re.escape, PACKS)),
     label="[A-Za-z0-9][A-Za-z0-9_.-]*",
-    kind="hierarchy|feature|spectral",
+    kind="|".join(SIMILARITIES),
     tier="|".join(map(re.escape, TIERS)),
     recipe="|".join(map(re.escape, STUDY.recipes)),
     instance="|".join(map(re.escape, STUDY.measures)),

@@ -15,7 +15,7 @@ from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.similarity import read_similarity
-from spectral_priority.tiers import make_control, make_tier
+from spectral_priority.tiers import load_duplicates, make_control, make_tier
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -42,7 +42,8 @@ def main(arguments: argparse.Namespace) -> None:
         similarity = None
         if arguments.similarity:
             similarity = read_similarity(arguments.similarity, images.classes.get(options.label, []))
-        made = make_tier(images, options, *place, similarity)
+        duplicates = load_duplicates(arguments.duplicates, len(images)) if arguments.duplicates else None
+        made = make_tier(images, options, *place, similarity, duplicates)
     if made.facts["tier"] != arguments.tier:
         raise InputError(
             "--tier", f"found {arguments.tier!r}", f"{made.facts['tier']!r}: <family>-<level>-d<draw>"
@@ -55,6 +56,13 @@ def main(arguments: argparse.Namespace) -> None:
         " + ".join(f"{number} {part}" for part, number in made.facts["images"].items()),
         made.facts["held_out"],
     )
+    apart = made.facts["apart"]
+    if apart["left_out"] or apart["contradicting"]:
+        logging.info(
+            "left out: %d images that belong together with chosen ones, %d that are also there under another class",
+            apart["left_out"],
+            apart["contradicting"],
+        )
     if made.facts["excluded"]:
         logging.warning("classes with too few images, left out: %s", ", ".join(made.facts["excluded"]))
 
@@ -66,6 +74,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument(
         "--similarity", type=Path, help="similarity of the label's classes, for families that use one"
     )
+    made.add_argument("--duplicates", type=Path, help="pairs of images that show the same: duplicates.csv")
     made.add_argument("--of-manifest", type=Path, help="manifest of the tier that a control shuffles")
     made.add_argument("--of-indices", type=Path, help="its indices")
     made.add_argument("--tier", required=True, help="name of the tier: <family>-<level>-d<draw>")

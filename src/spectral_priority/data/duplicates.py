@@ -13,7 +13,7 @@ COLUMNS = ("first", "second", "kind", "distance")
 """Places of two images in images.h5, first < second; `identical` (the same pixels) or `near`; their distance."""
 
 
-def read_duplicates(path: str | Path, number: int) -> np.ndarray:
+def read_duplicates(path: str | Path, number: int, kind: str | None = None) -> np.ndarray:
     """Read which images show the same.
 
     Parameters
@@ -22,6 +22,8 @@ def read_duplicates(path: str | Path, number: int) -> np.ndarray:
         duplicates.csv.
     number : int
         Number of images of the data set.
+    kind : {"identical", "near"}, optional
+        The pairs of this kind alone.
 
     Returns
     -------
@@ -42,4 +44,4 @@ def read_duplicates(path: str | Path, number: int) -> np.ndarray:
             f"images 0 … {number - 1}",
             "delete it; the duplicates rule makes it again",
         )
-    return pairs
+    return pairs if kind is None else pairs[(frame["kind"] == kind).to_numpy(dtype=bool)]
