@@ -1,9 +1,9 @@
 """What a data set can't give is refused, by the study's field."""
 
 import pytest
-from toy_tiers import ALIKE, COUNT, LABELS, REGROUP, pack_toy
+from toy_tiers import ALIKE, COUNT, LABELS, PER_CLASS, REGROUP, pack_toy
 
-from spectral_priority.config.tiers import Control, Images
+from spectral_priority.config.tiers import Control, Images, ImagesPerClass
 from spectral_priority.errors import InputError
 from spectral_priority.similarity import wu_palmer
 from spectral_priority.tiers import make_control, make_tier
@@ -53,6 +53,17 @@ REFUSALS = [
         "ring",
         r"^tiers\.f\.images: found 400 training \+ 150 validation \+ 100 probe images, but data set toy has 480 in its "
         r"training split and 120 held out",
+    ),
+    (
+        PER_CLASS.model_copy(update={"floor": 20}),
+        "12",
+        r"^tiers\.f\.images\.train: found 15 per class\. Allowed: at least 20 \(tiers\.f\.floor\)\.",
+    ),
+    (
+        PER_CLASS.model_copy(update={"images": ImagesPerClass(train=30, validation=15, probe=15)}),
+        "6",
+        r"^tiers\.f\.counts: found 6, but only 0 of the 12 classes of label 'texture' have enough images: each needs "
+        r"30 to train on and 30 for validation and probe",
     ),
     (
         REGROUP.model_copy(update={"floor": 30}),
