@@ -8,7 +8,10 @@ from toy_tiers import TEXTURES, pack_toy
 
 from spectral_priority.config import parse_study
 from spectral_priority.config.measures import OtherImages
-from spectral_priority.data.images import HELD_OUT
+from spectral_priority.data.images import HELD_OUT, TRAIN
+from spectral_priority.data.manifest import Manifest
+from spectral_priority.data.together import Duplicates
+from spectral_priority.errors import InputError
 from spectral_priority.measures.other_images import choose_images
 from spectral_priority.similarity import wu_palmer
 from spectral_priority.tiers import make_control, make_tier
@@ -96,6 +99,36 @@ def test_a_common_probe_is_the_same_for_all_tiers_and_trained_on_by_none(images,
         assert not set(made.index["train"]) & set(chosen[0])
 
 
+def test_a_common_probe_shows_nothing_that_belongs_together_with_an_image_of_the_training_split(images):
+    random = np.random.default_rng(0)
+    train, held_out = (
+        random.choice(np.flatnonzero(images.split == split), 20, replace=False) for split in (TRAIN, HELD_OUT)
+    )
+    pairs = np.stack([train, held_out], axis=1)
+    duplicates = Duplicates(pairs[:10], pairs[10:])
+    asked, common = study(), OtherImages(dataset="toy", labels="predicted")
+    chosen = {}
+    for apart in ("near", "identical", "none"):
+        options = asked.tiers["count"].model_copy(update={"apart": apart})
+        made = [make_tier(images, options, "count", level, 0, None, duplicates) for level in ("4", "12")]
+        found = [choose_images(images, one, common, duplicates)[0] for one in made]
+        np.testing.assert_array_equal(*found)  # also for a tier that takes none of the training images
+        chosen[apart] = set(found[0].tolist())
+    every = set(np.flatnonzero(images.split == HELD_OUT).tolist())
+    assert chosen["near"] == every - set(held_out.tolist())
+    assert chosen["identical"] == every - set(held_out[:10].tolist())
+    assert chosen["none"] == every
+    made = make_tier(images, asked.tiers["count"], "count", "4", 0, None, duplicates)
+    with pytest.raises(
+        InputError, match=r"tier count-4-d0: kept 20 pairs of images together.* --probe-duplicates"
+    ):
+        choose_images(images, made, common)
+    other = Manifest({**made.facts, "data_sha256": "7" * 64}, {}, {})
+    assert (
+        set(choose_images(images, other, common)[0].tolist()) == every
+    )  # another data set has no such pairs
+
+
 def test_tiers_of_one_image_set_share_their_probe_without_being_told(tiers):
     for family in ("labels", "regroup"):
         own = [made for made in tiers.values() if made.facts["family"] == family and made.facts["draw"] == 0]
@@ -113,7 +146,8 @@ def test_a_study_names_the_similarity_that_a_family_needs():
 
 def test_duplicates_are_looked_for_in_images_from_files_alone():
     files = study({"kind": "image-folder", "paths": ["photos"]}, count={"apart": "none"})
-    assert [family for family in files.tiers if files.looks_for_duplicates(family)] == [
-        *("labels", "regroup", "similarity", "superclasses", "count-per-class")
-    ]
-    assert not any(study().looks_for_duplicates(family) for family in FAMILIES)
+    looked = [tier.family for tier in files.list_tiers() if files.looks_for_duplicates(tier.name)]
+    assert set(looked) == {"labels", "regroup", "similarity", "superclasses", "count-per-class"}
+    again = study({"kind": "image-folder", "paths": ["photos"]})
+    assert again.looks_for_duplicates("control-shuffled-d0")  # its images are those of its tier
+    assert not any(study().looks_for_duplicates(tier.name) for tier in study().list_tiers())

@@ -28,11 +28,11 @@ from spectral_priority.config.tiers import ClassCount, Images
 from spectral_priority.data.duplicates import COLUMNS
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
 from spectral_priority.data.manifest import PARTS, read_manifest
+from spectral_priority.data.together import Duplicates, belonging_together, components, load_duplicates
 from spectral_priority.errors import InputError
 from spectral_priority.similarity import wu_palmer
-from spectral_priority.tiers import Duplicates, load_duplicates, make_tier
+from spectral_priority.tiers import make_tier
 from spectral_priority.tiers.split import _walk, allocate, split_images
-from spectral_priority.tiers.together import belonging_together, components
 
 FAMILIES = [
     (LABELS, "ring"),

@@ -13,9 +13,10 @@ from spectral_priority.config.tiers import Control
 from spectral_priority.data.duplicates import COLUMNS
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import Manifest, read_manifest, write_manifest
+from spectral_priority.data.together import Duplicates
 from spectral_priority.errors import InputError
 from spectral_priority.similarity import path_similarity, write_similarity, wu_palmer
-from spectral_priority.tiers import Duplicates, make_control, make_tier
+from spectral_priority.tiers import make_control, make_tier
 from spectral_priority.tiers.rebuild import first_difference, make_again
 
 PAIRS = Duplicates(np.array([[0, 12], [24, 500]]), np.array([[36, 504]]))

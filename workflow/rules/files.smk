@@ -68,7 +68,7 @@ def tier_inputs(wildcards):
     if similarity:
         label, kind = similarity
         needed["similarity"] = SIMILARITY.format(pack=pack_of(wildcards.tier), label=label, kind=kind)
-    if STUDY.looks_for_duplicates(STUDY.tier(wildcards.tier).family):
+    if family_of(wildcards.tier).kind != "control" and STUDY.looks_for_duplicates(wildcards.tier):
         needed["duplicates"] = DUPLICATES.format(pack=pack_of(wildcards.tier))
     if family_of(wildcards.tier).kind == "control":
         needed["of_manifest"] = MANIFEST.format(tier=family_of(wildcards.tier).of)
@@ -123,6 +123,13 @@ def probe_images_of(instance):
     return IMAGES.format(pack=f"{probe.dataset}-{STUDY.datasets[probe.dataset].size}px") if probe else []
 
 
+def probe_duplicates(wildcards):
+    """The duplicates of images that an instance is measured on, where its tier is made of the same data set."""
+    probe, tier = probe_of(STUDY.measures[wildcards.instance]), wildcards.tier
+    own = probe and probe.dataset == STUDY.dataset_of(tier)
+    return DUPLICATES.format(pack=pack_of(tier)) if own and STUDY.looks_for_duplicates(tier) else []
+
+
 def masks_for(wildcards):
     """What the instance found whose masks this one tries, in the same run; none where it looks for its own."""
     other = masks_of(STUDY.measures[wildcards.instance])
@@ -132,7 +139,11 @@ def masks_for(wildcards):
 
 def other_inputs(wildcards, input):
     """The arguments for those inputs that not every measure has."""
-    given = {"--probe-images": input.probe_images, "--masks": input.masks}
+    given = {
+        "--probe-images": input.probe_images,
+        "--probe-duplicates": input.probe_duplicates,
+        "--masks": input.masks,
+    }
     return [word for name, path in given.items() if path for word in (name, path)]
 
 

@@ -11,11 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from spectral_priority.config.tiers import Control, TierFamily
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
+from spectral_priority.data.together import load_duplicates
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
 from spectral_priority.similarity import read_similarity
-from spectral_priority.tiers import load_duplicates, make_control, make_tier
+from spectral_priority.tiers import make_control, make_tier
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -237,12 +237,12 @@ class Study(Section):
             return options.label, options.along
         return None
 
-    def looks_for_duplicates(self, family: str) -> bool:
-        """Tell whether a family's tiers keep duplicates together; the images of a generator have none."""
-        options = self.tiers[family]
-        if isinstance(options, Control) or options.apart == "none":
-            return False
-        return self.datasets[options.dataset].source.kind not in GENERATORS
+    def looks_for_duplicates(self, tier: str) -> bool:
+        """Tell whether a tier's images were kept together where they show the same; those of a generator never do."""
+        family = self.tiers[self.tier(tier).family]
+        if isinstance(family, Control):
+            return self.looks_for_duplicates(family.of)
+        return family.apart != "none" and self.datasets[family.dataset].source.kind not in GENERATORS
 
     def labels_of(self, tier: str) -> str:
         """Return the label column that a tier's classes come from."""

@@ -9,12 +9,12 @@ import numpy as np
 from ..config.tiers import Control, CountPerClass, Family
 from ..data.images import PackedImages
 from ..data.manifest import PARTS, Manifest
+from ..data.together import Duplicates, belonging_together
 from ..errors import InputError
 from . import families
 from .refusals import check_data
 from .request import Request
 from .split import generator
-from .together import Duplicates, belonging_together
 
 CHOOSE = {
     "labels": families.labels,

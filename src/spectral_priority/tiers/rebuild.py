@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from ..config.tiers import Control, TierFamily
 from ..data.images import PackedImages
 from ..data.manifest import PARTS, Manifest, manifest_bytes
+from ..data.together import Duplicates
 from ..errors import InputError
 from .make import make_control, make_tier
 from .refusals import check_data
-from .together import Duplicates
 
 HASHES = ("sidecar_sha256", "manifest_sha256")
 """Added when a manifest is written."""

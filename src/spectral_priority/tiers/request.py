@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.images import PackedImages
+from ..data.together import Together, contradicting
 from .choose import totals
 from .refusals import check_split
 from .split import Split, split_images
-from .together import Together, contradicting
 
 
 class Request(NamedTuple):

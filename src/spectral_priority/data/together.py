@@ -1,4 +1,4 @@
-"""Which images belong together, and so never lie in two parts of a tier: a patient's, and those that show the same."""
+"""Which images belong together: a patient's, and those that show the same; not measured on if trained on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.duplicates import read_duplicates
-from ..data.images import PackedImages
+from .duplicates import read_duplicates
+from .images import TRAIN, PackedImages
 
 
 class Duplicates(NamedTuple):
@@ -69,6 +69,29 @@ def belonging_together(images: PackedImages, apart: str, duplicates: Duplicates 
     if int(cluster.max(initial=-1)) + 1 == number:
         return None
     return Together(cluster, components(number, identical), len(pairs))
+
+
+def seen_in_training(
+    images: PackedImages, index: np.ndarray, apart: str, duplicates: Duplicates | None
+) -> np.ndarray:
+    """Find images that belong together with one of the training split, whichever of those a tier takes.
+
+    Parameters
+    ----------
+    images : PackedImages
+    index : ndarray (n,) int
+        Places of the images.
+    apart, duplicates
+        As for `belonging_together`.
+
+    Returns
+    -------
+    ndarray (n,) bool
+    """
+    together = belonging_together(images, apart, duplicates)
+    if together is None:
+        return np.zeros(len(index), dtype=bool)
+    return np.isin(together.cluster[index], together.cluster[images.split == TRAIN])
 
 
 def components(number: int, pairs: np.ndarray) -> np.ndarray:
