@@ -28,11 +28,19 @@ from spectral_priority.config.tiers import ClassCount, Images
 from spectral_priority.data.duplicates import COLUMNS
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
 from spectral_priority.data.manifest import PARTS, read_manifest
-from spectral_priority.data.together import Duplicates, belonging_together, components, load_duplicates
+from spectral_priority.data.together import (
+    Duplicates,
+    Together,
+    belonging_together,
+    components,
+    load_duplicates,
+)
 from spectral_priority.errors import InputError
 from spectral_priority.similarity import wu_palmer
 from spectral_priority.tiers import make_tier
-from spectral_priority.tiers.split import _walk, allocate, split_images
+from spectral_priority.tiers.refusals import check_split
+from spectral_priority.tiers.split import Split, _walk, allocate, split_images
+from spectral_priority.tiers.supply import supply_of
 
 FAMILIES = [
     (LABELS, "ring"),
@@ -185,10 +193,82 @@ def test_patients_too_few_for_three_parts_are_refused_by_field(tmp_path):
         file.create_dataset("group", data=np.array(names, dtype=object), dtype=h5py.string_dtype())
     with pytest.raises(
         InputError,
-        match=r"^tiers\.c\.images\.\w+: found 48, but images that belong together .* which leaves \d+: \d+ of "
-        r"'ring\d-turn\d', \d+ of others\. .* lower tiers\.c\.images, or keep less together",
+        match=r"^tiers\.c\.counts: found 12, but only 0 of the 12 classes .* 10 held out, some of which belong "
+        r"together and so stay in one part",
     ):
         make_tier(PackedImages(path), COUNT, "c", "12", 0)
+    with h5py.File(path, "a") as file:  # two patients in all
+        file["group"][:] = np.array([str(place // 12 % 2) for place in range(len(texture))], dtype=object)
+    with pytest.raises(
+        InputError,
+        match=r"^tiers\.l\.images\.validation: found 48, but images that belong together .* which leaves 0\. .* lower "
+        r"tiers\.l\.images, or keep less together \(tiers\.l\.apart\)",
+    ):
+        make_tier(PackedImages(path), LABELS, "l", "ring", 0)
+
+
+def test_parts_that_are_not_even_are_refused_with_the_class_that_has_least():
+    index = {"train": np.arange(6), "validation": np.arange(6, 8), "probe": np.arange(8, 10)}
+    cells = dict.fromkeys(PARTS, np.array([0, 0, 0, 0, 0, 1, 0, 1, 0, 1]))
+    asked = (Images(train=6, validation=2, probe=2), {part: ["cat", "dog"] for part in PARTS}, "f")
+    with pytest.raises(
+        InputError,
+        match=r"^tiers\.f\.images\.train: found 6, .* which leaves 6: 1 of 'dog', 5 of others\. Allowed",
+    ):
+        check_split(Split(index, 0), cells, *asked, True)
+    check_split(Split(index, 0), cells, *asked, False)
+
+
+class Rows:
+    """What `supply_of` asks of packed images."""
+
+    def __init__(self, label, split, classes):
+        self.label, self.split, self.classes = label, split, {"class": list(map(str, range(classes)))}
+
+    def labels(self, column):
+        return self.label
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_classes_that_are_said_to_have_enough_do_have_enough_in_whole_clusters(part):
+    refused_by_clusters = filled = 0
+    for seed in range(50 * part, 50 * part + 50):
+        random = np.random.default_rng(seed)
+        classes = int(random.integers(3, 8))
+        label = np.repeat(np.arange(classes), random.integers(10, 90, classes))
+        split = (random.random(len(label)) < random.choice([0, 0.2])).astype(np.uint8)
+        patient = np.concatenate(  # of up to seven images of one class
+            [1000 * kind + np.cumsum(random.random((label == kind).sum()) < random.choice([0.15, 0.5, 1.0]))
+             for kind in range(classes)]
+        )  # fmt: skip
+        cluster = np.unique(patient, return_inverse=True)[1]
+        images = Rows(label, split, classes)
+        supply = supply_of(images, "class", Together(cluster, np.arange(len(label)), 0))
+        plain = supply_of(images, "class")
+        np.testing.assert_array_equal(plain.train, supply.train)
+        for count in range(2, classes + 1):
+            wanted = Images(train=20 * count, validation=4 * count, probe=5 * count)
+            enough = supply.enough(count, wanted, 5)
+            assert not (enough & ~plain.enough(count, wanted, 5)).any()
+            refused_by_clusters += int((plain.enough(count, wanted, 5) & ~enough).sum())
+            if enough.sum() >= count:
+                members = np.flatnonzero(enough)[:count]
+                cell = np.where(np.isin(label, members), np.searchsorted(members, label), -1)
+                found = split_images(cell, split, wanted, seed, cluster=cluster)
+                for name in PARTS:
+                    assert set(np.bincount(cell[found.index[name]], minlength=count)) == {
+                        getattr(wanted, name) // count
+                    }
+                filled += 1
+    assert refused_by_clusters > 20 and filled > 50
+
+
+def test_images_that_contradict_another_class_are_not_counted():
+    label, split = np.repeat([0, 1, 2], 10), np.zeros(30, dtype=np.uint8)
+    picture = np.arange(30)
+    picture[10:13] = [0, 1, 2]
+    supply = supply_of(Rows(label, split, 3), "class", Together(picture, picture, 3))
+    assert supply.train.tolist() == [7, 7, 10]
 
 
 def test_where_chance_leaves_a_part_short_the_largest_clusters_are_trained_on():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..similarity import mean_between
 from .split import generator
 
 STARTS = 10
@@ -63,8 +64,8 @@ def alike(similarity: np.ndarray, count: int, level: str, seed: int, draw: int) 
     [0, 2]
     """
     unused = np.zeros(len(similarity), dtype=bool)
-    near = _mean(similarity, _extreme(similarity, count, 1.0, unused, 0.0))
-    far = _mean(similarity, _extreme(similarity, count, -1.0, unused, 0.0))
+    nearest, farthest = (_extreme(similarity, count, sign, unused, 0.0) for sign in (1.0, -1.0))
+    near, far = _mean(similarity, nearest), _mean(similarity, farthest)
     overlap_cost = OVERLAP_COST * (near - far) or 1.0
     used, earlier = unused, []
     for number in range(draw + 1):
@@ -82,7 +83,8 @@ def alike(similarity: np.ndarray, count: int, level: str, seed: int, draw: int) 
         overlap = float(used[chosen].mean())
         used = used.copy()
         used[chosen] = True
-    return Choice(earlier[-1], overlap, overlaps(earlier[-1], earlier[:-1]), far, near)
+    reached = (mean_between(similarity, one[:, None])[0] for one in (farthest, nearest))
+    return Choice(earlier[-1], overlap, overlaps(earlier[-1], earlier[:-1]), *reached)
 
 
 def overlaps(classes: np.ndarray, earlier: list[np.ndarray]) -> list[float]:

@@ -2,53 +2,11 @@
 
 from __future__ import annotations
 
-from math import ceil
-from typing import NamedTuple
-
 import numpy as np
 
 from ..config.tiers import Images, ImagesPerClass
 from .split import generator
-
-
-class Supply(NamedTuple):
-    """How many images each class has in the data set's own splits, (class,) int each."""
-
-    train: np.ndarray
-    held_out: np.ndarray
-
-    def enough(self, classes: int, images: Images | ImagesPerClass, floor: int) -> np.ndarray:
-        """Return which classes can fill their part of a tier of that many classes, (class,) bool.
-
-        A class needs its share of the training images, and at least `floor`, in the training split; and its share of
-        validation and probe images in the held-out split or left over in the training split.
-        """
-        train, rest = needs(classes, images)
-        return (self.train >= max(train, floor)) & (self.held_out + self.train - train >= rest)
-
-
-def needs(classes: int, images: Images | ImagesPerClass) -> tuple[int, int]:
-    """Return the most images that a class of a balanced tier needs: to train on; for validation and probe together.
-
-    >>> needs(3, Images(train=100, validation=10, probe=9))
-    (34, 7)
-    >>> needs(3, ImagesPerClass(train=100, validation=10, probe=9))
-    (100, 19)
-    """
-    if isinstance(images, ImagesPerClass):
-        return images.train, images.validation + images.probe
-    return ceil(images.train / classes), ceil(images.validation / classes) + ceil(images.probe / classes)
-
-
-def totals(classes: int, images: Images | ImagesPerClass) -> Images:
-    """Return how many images a tier of that many classes has.
-
-    >>> totals(3, ImagesPerClass(train=100, validation=10, probe=9))
-    Images(train=300, validation=30, probe=27)
-    """
-    if isinstance(images, Images):
-        return images
-    return Images(**{part: classes * number for part, number in images.model_dump().items()})
+from .supply import Supply
 
 
 def sample(

@@ -24,11 +24,11 @@ from .refusals import (
     check_superclasses,
     number_of,
     supply_for,
-    supply_of,
 )
 from .request import Request, images_of_cells, images_of_classes
 from .split import Split
 from .superclasses import members_at, sample_subclasses
+from .supply import supply_of
 
 CIRCULAR = "classes chosen by their spectra, which is circular: never of a primary hypothesis"
 UNEQUAL = "equal images per class, not in total: never of a primary hypothesis"
@@ -110,7 +110,7 @@ def regroup(asked: Request) -> Chosen:
     groups = number_of(asked.level, options.groups, f"{where}.groups")
     check_number(images, options, options.classes, f"{where}.classes")
     check_floor(options, groups, f"{where}.groups", asked.family)
-    supply = supply_for(images, options, options.classes, f"{where}.classes", asked.family)
+    supply = supply_for(images, options, options.classes, f"{where}.classes", asked.family, asked.together)
     members = sample(supply, options.images, options.floor, options.classes, False, options.seed, 0)
     mean = None
     if options.along == "random":
@@ -138,7 +138,7 @@ def count(asked: Request) -> Chosen:
     number = number_of(asked.level, options.counts, where)
     check_number(images, options, number, where)
     check_floor(options, number, where, asked.family)
-    supply = supply_for(images, options, number, where, asked.family)
+    supply = supply_for(images, options, number, where, asked.family, asked.together)
     rule = (supply, options.images, options.floor, number, options.nested, options.seed)
     chosen, *earlier = [sample(*rule, draw) for draw in (asked.draw, *range(asked.draw))]
     split, dropped = images_of_classes(asked, chosen, asked.draw)
@@ -164,7 +164,7 @@ def similarity(asked: Request) -> Chosen:
     check_level(asked.level, options.levels, f"{where}.levels")
     check_number(images, options, options.classes, f"{where}.classes")
     check_floor(options, options.classes, f"{where}.classes", asked.family)
-    supply = supply_for(images, options, options.classes, f"{where}.classes", asked.family)
+    supply = supply_for(images, options, options.classes, f"{where}.classes", asked.family, asked.together)
     check_similarity(images, options, asked.similarity, f"{where}.by", options.by, "feature")
     enough = supply.enough(options.classes, options.images, options.floor)
     pool = np.flatnonzero(enough)
@@ -201,7 +201,7 @@ def superclasses(asked: Request) -> Chosen:
     fitting = {node: below for node, below in members.items() if len(below) >= options.subclasses}
     shifted = options.shift == "subclasses"
     own = options.subclasses // 2 if shifted else options.subclasses  # of a superclass, in one part
-    supply = supply_of(images, options.label)
+    supply = supply_of(images, options.label, asked.together)
     while True:  # with fewer superclasses each class needs more images, so others may fall out in turn
         check_superclasses(options, len(fitting), members, depth, asked.family)
         check_floor(options, len(fitting), f"{where}.depths", asked.family)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..config.tiers import Images, ImagesPerClass
-from ..data.images import HELD_OUT, TRAIN, PackedImages
+from ..data.images import PackedImages
 from ..data.manifest import PARTS, Manifest
+from ..data.together import Together
 from ..errors import InputError
-from .choose import Supply, needs
 from .split import Split
+from .supply import Supply, needs, supply_of
 
 
 def check_label(images: PackedImages, label: str, field: str) -> None:
@@ -70,16 +71,11 @@ def check_floor(options: Any, classes: int, field: str, family: str) -> None:
         )
 
 
-def supply_of(images: PackedImages, label: str) -> Supply:
-    """Return how many images every class of a label has."""
-    number, labels = len(images.classes[label]), images.labels(label)
-    splits = (labels[images.split == split] for split in (TRAIN, HELD_OUT))
-    return Supply(*(np.bincount(own, minlength=number) for own in splits))
-
-
-def supply_for(images: PackedImages, options: Any, classes: int, field: str, family: str) -> Supply:
+def supply_for(
+    images: PackedImages, options: Any, classes: int, field: str, family: str, together: Together | None
+) -> Supply:
     """Return how many images every class has; refuse a tier for which too few classes have enough."""
-    names, supply = images.classes[options.label], supply_of(images, options.label)
+    names, supply = images.classes[options.label], supply_of(images, options.label, together)
     enough = int(supply.enough(classes, options.images, options.floor).sum())
     if enough < classes:
         to_train, rest = needs(classes, options.images)
@@ -87,7 +83,8 @@ def supply_for(images: PackedImages, options: Any, classes: int, field: str, fam
             field,
             f"found {classes}, but only {enough} of the {len(names)} classes of label {options.label!r} have enough "
             f"images: each needs {max(to_train, options.floor)} to train on and {rest} for validation and probe, and "
-            f"the classes have {_range(supply.train)} in the training split and {_range(supply.held_out)} held out",
+            f"the classes have {_range(supply.train)} in the training split and {_range(supply.held_out)} held out"
+            + (", some of which belong together and so stay in one part" if supply.clusters else ""),
             f"at most {enough} classes with these numbers of images",
             f"lower tiers.{family}.images, or ask for another number of classes",
         )

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..data.images import PackedImages
 from ..data.together import Together, contradicting
-from .choose import totals
 from .refusals import check_split
 from .split import Split, split_images
+from .supply import totals
 
 
 class Request(NamedTuple):
