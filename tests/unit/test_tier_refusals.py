@@ -1,5 +1,6 @@
 """What a data set can't give is refused, by the study's field."""
 
+import numpy as np
 import pytest
 from toy_tiers import ALIKE, COUNT, LABELS, PER_CLASS, REGROUP, pack_toy
 
@@ -98,6 +99,27 @@ def test_what_a_data_set_can_not_give_is_refused_by_field(images, options, level
     unknown = wu_palmer(images.classes["shape"], [])
     with pytest.raises(InputError, match=text):
         make_tier(images, options, "f", level, 0, unknown)
+
+
+def test_classes_without_a_similarity_are_left_out_and_listed_or_refused(images):
+    similarity = wu_palmer(images.classes["texture"], images.hierarchy("texture"))
+    for unknown in (0, 5):
+        similarity[unknown, :] = similarity[:, unknown] = np.nan
+        similarity[unknown, unknown] = 1
+    for level in ALIKE.levels:
+        made = make_tier(images, ALIKE, "f", level, 0, similarity)
+        assert made.facts["excluded"] == ["ring0-turn0", "ring1-turn1"]
+        assert np.isfinite(made.facts["mean_similarity"])
+    with pytest.raises(
+        InputError,
+        match=r"^tiers\.f\.along: 2 of 12 classes have no such similarity \(ring0-turn0, ring1-turn1\)",
+    ):
+        make_tier(images, REGROUP.model_copy(update={"along": "feature"}), "f", "2", 0, similarity)
+    many = ALIKE.model_copy(update={"classes": 11, "images": Images(train=180, validation=22, probe=22)})
+    with pytest.raises(
+        InputError, match=r"^tiers\.f\.classes: 2 of 12 classes .* Allowed: at least 11 classes"
+    ):
+        make_tier(images, many, "f", "near", 0, similarity)
 
 
 def test_a_family_that_needs_a_similarity_says_so(images):

@@ -65,7 +65,10 @@ def main(arguments: argparse.Namespace) -> None:
             apart["contradicting"],
         )
     if made.facts["excluded"]:
-        logging.warning("classes with too few images, left out: %s", ", ".join(made.facts["excluded"]))
+        logging.warning(
+            "classes with too few images, or without the similarity, left out: %s",
+            ", ".join(made.facts["excluded"]),
+        )
 
 
 def arguments() -> argparse.Namespace:

@@ -16,12 +16,14 @@ from .choose import sample
 from .groups import Groups, hierarchy_groups, random_groups
 from .refusals import (
     check_floor,
+    check_known,
     check_label,
     check_level,
     check_number,
     check_root,
     check_similarity,
     check_superclasses,
+    has_similarity,
     number_of,
     supply_for,
 )
@@ -117,6 +119,7 @@ def regroup(asked: Request) -> Chosen:
         grouping = random_groups(options.classes, groups, options.seed, asked.draw, f"{where}.draws")
     else:
         check_similarity(images, options, asked.similarity, f"{where}.along", options.along, "random")
+        check_known(images, options, asked.similarity, members, options.classes, f"{where}.along")
         inside = asked.similarity[np.ix_(members, members)]
         grouping = hierarchy_groups(inside, groups, options.seed, asked.draw, f"{where}.draws")
         mean = mean_between(inside, grouping)[0]
@@ -167,6 +170,10 @@ def similarity(asked: Request) -> Chosen:
     supply = supply_for(images, options, options.classes, f"{where}.classes", asked.family, asked.together)
     check_similarity(images, options, asked.similarity, f"{where}.by", options.by, "feature")
     enough = supply.enough(options.classes, options.images, options.floor)
+    check_known(
+        images, options, asked.similarity, np.flatnonzero(enough), options.classes, f"{where}.classes"
+    )
+    enough &= has_similarity(asked.similarity)
     pool = np.flatnonzero(enough)
     choice = alike(
         asked.similarity[np.ix_(pool, pool)], options.classes, asked.level, options.seed, asked.draw

@@ -183,6 +183,38 @@ def check_split(
         )
 
 
+def check_known(
+    images: PackedImages, options: Any, similarity: np.ndarray, members: np.ndarray, needed: int, field: str
+) -> None:
+    """Refuse a family whose classes have no similarity to each other: those with no image that counts.
+
+    Parameters
+    ----------
+    members : ndarray (class,) int
+        The classes that may be taken.
+    needed : int
+        How many of them are.
+    """
+    unknown = members[~has_similarity(similarity)[members]]
+    if len(members) - len(unknown) < needed:
+        names = [images.classes[options.label][one] for one in unknown]
+        raise InputError(
+            field,
+            f"{len(unknown)} of {len(members)} classes have no such similarity ({', '.join(names[:5])})",
+            f"at least {needed} classes that have one",
+            "choose another similarity, or give these classes training images that are not of one colour",
+        )
+
+
+def has_similarity(similarity: np.ndarray) -> np.ndarray:
+    """Return which classes have a similarity to any other, (class,) bool.
+
+    >>> has_similarity(np.array([[1, 0.5, np.nan], [0.5, 1, np.nan], [np.nan, np.nan, 1]])).tolist()
+    [True, True, False]
+    """
+    return np.isfinite(similarity).sum(axis=1) > 1
+
+
 def check_data(images: PackedImages, manifest: Manifest) -> None:
     """Refuse a tier that was made from other images."""
     found, expected = manifest.facts["data_sha256"], images.content_sha256
