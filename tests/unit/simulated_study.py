@@ -226,6 +226,7 @@ def _manifest(folder, study, tier, facts):
         "seed": 0,
         "classes": [{"name": f"c{k}", "title": f"c{k}", "members": [f"c{k}"]} for k in range(facts["classes"])],
         "number_of_classes": facts["classes"], "images": {"train": 5000, "validation": 500, "probe": 500},
+        "budget": {"equal": "images in total", "train": 5000, "train_per_class": [5000 // facts["classes"]] * 2},
         "held_out": 1000, "mean_similarity": facts["hierarchy_similarity"] if family.kind == "similarity" else None,
         "overlap": None, "control": "shuffled" if family.kind == "control" else None,
         "sidecar_sha256": "0" * 64, "manifest_sha256": "0" * 64,

@@ -22,6 +22,7 @@ from spectral_priority.data.find_duplicates import find_duplicates
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
 from spectral_priority.data.sources import open_source
+from spectral_priority.data.together import components
 from spectral_priority.fourier import bands, radial_sum, rings
 
 CLASSES, EACH, SIZE = 4, 90, 48
@@ -284,15 +285,13 @@ def test_what_is_learned_from_never_shows_the_same_as_what_is_tested_on(tmp_path
     pixels[60:70] = pixels[:10]  # held-out images of class-0 that are training images
     images = made_pack(tmp_path, pixels, LABEL, SPLIT)
     found = find_duplicates(images)
-    from spectral_priority.data.duplicates import together
-
-    belonging = together(np.stack([found.first, found.second], axis=1), len(images))
+    belonging = components(len(images), np.stack([found.first, found.second], axis=1))
     sample = choose_sample(images, belonging, 10_000, 0)
     assert not np.isin(belonging[sample.test], belonging[sample.train]).any()
     assert len(sample.train) == CLASSES * 60 and len(sample.test) == CLASSES * 30 - 10
     alone = made_pack(tmp_path / "alone", pixels, LABEL, np.zeros(len(LABEL), dtype=int))
     found = find_duplicates(alone)
-    belonging = together(np.stack([found.first, found.second], axis=1), len(alone))
+    belonging = components(len(alone), np.stack([found.first, found.second], axis=1))
     sample = choose_sample(alone, belonging, 10_000, 0)
     assert not np.isin(belonging[sample.test], belonging[sample.train]).any()
     assert 40 < len(sample.test) < 110 and len(sample.test) + len(sample.train) == len(LABEL)

@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from spectral_priority.config import parse_study
 from spectral_priority.config.statistics import Statistics
 from spectral_priority.statistics.correlation import correlate
-from spectral_priority.statistics.hypotheses import holm, with_hypotheses
+from spectral_priority.statistics.hypotheses import holm, primary_hypotheses, with_hypotheses
 from spectral_priority.statistics.least_squares import least_squares
 from spectral_priority.statistics.permutation import rank_correlations
 from spectral_priority.statistics.tables import read_complexity, read_priority, with_words
@@ -294,3 +294,47 @@ def test_tables_survive_their_csv(tmp_path):
     before = correlate(priority, complexity, SETTINGS)
     after = correlate(read, read_complexity(tmp_path / "complexity.csv"), SETTINGS)
     pd.testing.assert_frame_equal(before, after)
+
+
+def with_families(**families):
+    """A study with a regroup family and these."""
+    shapes = {"dataset": "shapes", "label": "texture"}
+    alike = {"kind": "similarity", **shapes, "classes": 4}
+    tiers = {"regroup": {"kind": "regroup", **shapes, "classes": 32, "groups": [2, 4]}}
+    tiers |= {
+        name: {**alike, **options} if "by" in options else {**shapes, **options}
+        for name, options in families.items()
+    }
+    return study(tiers=tiers)
+
+
+def test_the_family_of_the_second_primary_is_chosen_in_the_hierarchy_and_never_by_spectra():
+    def second(**families):
+        return primary_hypotheses(with_families(**families))[1].family
+
+    spectral, feature, path, tree = ({"by": by} for by in ("spectral", "feature", "path", "hierarchy"))
+    assert second(a=spectral, b=feature, c=path, d=tree) == "d"
+    assert second(a=spectral, b=feature, c=path) == "c"
+    assert second(a=spectral, b=feature) == "b"
+    assert second(a=spectral) is None
+
+
+def test_a_study_chosen_by_spectra_alone_has_no_second_primary_and_says_why():
+    table = with_hypotheses(correlate(*family(1.0), SETTINGS), with_families(similar={"by": "spectral"}))
+    assert table["hypothesis"].tolist() == ["primary-1", "primary-2"]
+    assert table["note"][1] == (
+        "not available: every family of kind similarity is chosen by spectra, which is circular"
+    )
+
+
+def test_counts_and_superclasses_are_never_primary():
+    families = {
+        "count": {"kind": "count", "counts": [2, 4]},
+        "per-class": {"kind": "count-per-class", "counts": [2, 4]},
+        "nodes": {"kind": "superclasses", "root": "texture", "depths": [1, 2]},
+    }
+    without = with_families(**families)
+    assert [one.family for one in primary_hypotheses(without)] == ["regroup", None]
+    rows = [correlate(*family(1.0), SETTINGS).assign(family=name) for name in families]
+    table = with_hypotheses(pd.concat(rows, ignore_index=True), without)
+    assert set(table.loc[table["family"].isin(families), "hypothesis"]) == {"exploratory"}

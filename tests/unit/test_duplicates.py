@@ -8,14 +8,15 @@ from made_packs import made_pack, photographs
 from PIL import Image
 
 from spectral_priority.data import find_duplicates as finding
-from spectral_priority.data.duplicates import Duplicates, read_duplicates, together
+from spectral_priority.data.duplicates import Duplicates, read_duplicates
 from spectral_priority.data.find_duplicates import NEAR, find_duplicates
 from spectral_priority.data.thumbnails import area_means, thumbnails
+from spectral_priority.data.together import components
 from spectral_priority.errors import InputError
 
 
 def clusters(found, number):
-    return together(np.stack([found.first, found.second], axis=1), number)
+    return components(number, np.stack([found.first, found.second], axis=1))
 
 
 def reencoded(image, quality=40):
@@ -100,7 +101,7 @@ def test_every_pair_of_the_definition_is_found_and_no_other(tmp_path, monkeypatc
     np.testing.assert_array_equal(found.near, (near & ~same).sum(axis=1))
     np.testing.assert_array_equal(found.twins, same.sum(axis=1))
     pairs = np.argwhere(near | same)
-    np.testing.assert_array_equal(clusters(found, len(pixels)), together(pairs, len(pixels)))
+    np.testing.assert_array_equal(clusters(found, len(pixels)), components(len(pixels), pairs))
     assert len(found.first) == len(pixels) - len(np.unique(clusters(found, len(pixels)))), (
         "more than a forest"
     )

@@ -253,7 +253,7 @@ def test_every_program_before_training_makes_the_same_of_both_forms(tmp_path):
         run("spectra", images=made.path, label="class", psd=place / "psd.h5", adcs=place / "adcs.h5")
         run(
             "tier", images=made.path, tier="count-2-d0", family="count", level="2", draw=0, options=tier,
-            similarity=None, of_manifest=None, of_indices=None,
+            similarity=None, duplicates=None, of_manifest=None, of_indices=None,
             manifest=place / "tier.json", indices=place / "tier.npz",
         )  # fmt: skip
         run(

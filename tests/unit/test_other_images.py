@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from toy_tiers import write_images
@@ -132,7 +133,7 @@ def run(tmp_path):
         checkpoints=tmp_path / "checkpoints.safetensors", run=tmp_path / "run.json", instance="elsewhere",
         options=json.dumps({"measure": "shortcuts", "probe": {"dataset": "toy"}}), work=tmp_path / "work",
         output=tmp_path / "spectra" / "elsewhere.h5", device="cpu", threads=1, expect_code=None,
-        probe_images=tmp_path / "other.h5", masks=None,
+        probe_images=tmp_path / "other.h5", probe_duplicates=None, masks=None,
     )  # fmt: skip
 
 
@@ -231,3 +232,24 @@ def test_inputs_and_options_go_together(run):
         shortcuts.frequency_shortcuts(
             None, np.zeros((2, 8, 8, 1), np.uint8), [0, 1], Shortcuts(masks="other")
         )
+
+
+def test_a_probe_of_the_tiers_own_images_leaves_out_twins_of_trained_ones(run, tmp_path):
+    pairs = [(place, 30 + place, "near", 1.0) for place in range(5)]
+    table = pd.DataFrame(pairs, columns=["first", "second", "kind", "distance"])
+    table.to_csv(tmp_path / "duplicates.csv", index=False)
+    stored = read_manifest(run.manifest, run.indices)
+    facts = {**stored.facts, "apart": {"by": "near", "pairs": 5}}
+    del facts["sidecar_sha256"], facts["manifest_sha256"]
+    write_manifest(run.manifest, run.indices, facts, stored.index, stored.label)
+    write_json(run.run, {**read_json(run.run), "manifest_sha256": read_json(run.manifest)["manifest_sha256"]})
+    probe = {"dataset": "toy", "labels": "predicted"}
+    run.options = json.dumps({"measure": "gradient", "per_class": False, "probe": probe})
+    run.probe_images, run.probe_duplicates = run.images, tmp_path / "duplicates.csv"
+    SCRIPT["main"](run)
+    found = read_dataset(run.output, "measure:gradient")
+    assert (found.n == 30 - 5).all()
+    assert len(read_provenance(found)["duplicates"]) == 64
+    table.iloc[:2].to_csv(tmp_path / "duplicates.csv", index=False)
+    SCRIPT["main"](run)
+    assert (read_dataset(run.output, "measure:gradient").n == 30 - 2).all()

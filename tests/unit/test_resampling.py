@@ -1,6 +1,7 @@
 """Images become squares of one size: anti-aliased, without a shift, said in words, and alike for every image."""
 
 import hashlib
+import io
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from spectral_priority.config.datasets import Dataset
-from spectral_priority.data.decode import decode, from_pixels
+from spectral_priority.data.decode import Unreadable, decode, from_pixels
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
 from spectral_priority.data.resampling import FILTERS, Resampling

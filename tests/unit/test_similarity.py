@@ -12,6 +12,7 @@ from spectral_priority.similarity import (
     closeness,
     log_spectra,
     mean_between,
+    path_similarity,
     read_similarity,
     write_similarity,
     wu_palmer,
@@ -66,8 +67,47 @@ def test_turtles_are_nearer_to_tortoises_than_cats_are():
     assert turtle_tortoise > cat_tortoise
 
 
+def slow_path(one, other, edges):
+    """Go through all pairs of paths that meet; the shortest counts."""
+    edges_between = [
+        left.index(ancestor) + right.index(ancestor)
+        for left in all_paths(one, edges)
+        for right in all_paths(other, edges)
+        for ancestor in set(left) & set(right)
+    ]
+    return 1 / (1 + min(edges_between))
+
+
+def test_path_similarity_of_a_tree_by_hand():
+    found = path_similarity(["cat", "turtle", "tortoise", "car"], TREE)
+    expected = [
+        [1, 1 / 4, 1 / 4, 1 / 5],
+        [1 / 4, 1, 1 / 3, 1 / 6],
+        [1 / 4, 1 / 3, 1, 1 / 6],
+        [1 / 5, 1 / 6, 1 / 6, 1],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_paths_do_not_look_at_depth_and_wu_palmer_does():
+    deep = [
+        ("root", "a"),
+        ("a", "b"),
+        ("b", "c"),
+        ("c", "left"),
+        ("c", "right"),
+        ("root", "x"),
+        ("root", "y"),
+    ]
+    classes = ["left", "right", "x", "y"]
+    by_path, by_depth = path_similarity(classes, deep), wu_palmer(classes, deep)
+    assert by_path[0, 1] == by_path[2, 3] == 1 / 3
+    assert by_depth[0, 1] > by_depth[2, 3]
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_wu_palmer_of_a_graph_with_several_parents_equals_the_slow_reference(seed):
+@pytest.mark.parametrize(("fast", "slow"), [(wu_palmer, slow_wu_palmer), (path_similarity, slow_path)])
+def test_similarity_in_a_graph_with_several_parents_equals_the_slow_reference(seed, fast, slow):
     random = np.random.default_rng(seed)
     nodes = ["root"]
     edges = []
@@ -76,8 +116,8 @@ def test_wu_palmer_of_a_graph_with_several_parents_equals_the_slow_reference(see
             edges.append((str(parent), f"node{number}"))
         nodes.append(f"node{number}")
     classes = nodes[5:]  # some classes lie above others
-    found = wu_palmer(classes, edges)
-    expected = [[slow_wu_palmer(one, other, edges) for other in classes] for one in classes]
+    found = fast(classes, edges)
+    expected = [[slow(one, other, edges) for other in classes] for one in classes]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert found.max() == 1.0 and (found[~np.eye(len(classes), dtype=bool)] < 1).all()
 
@@ -105,6 +145,7 @@ def test_a_hierarchy_that_goes_in_a_circle_is_refused():
 def test_without_a_hierarchy_nothing_is_known(caplog):
     with caplog.at_level(logging.WARNING):
         found = wu_palmer(["cat", "dog"], [])
+    np.testing.assert_array_equal(found, path_similarity(["cat", "dog"], []))
     assert np.isnan(found[0, 1]) and found[0, 0] == 1
     assert "has no hierarchy" in caplog.text
 

@@ -72,7 +72,7 @@ def run(tmp_path):
         images=tmp_path / "images.h5", manifest=tmp_path / "t.json", indices=tmp_path / "t.npz",
         checkpoints=tmp_path / "checkpoints.safetensors", run=tmp_path / "run.json", instance="gradient",
         options='{"batch_norm_images": 20}', work=tmp_path / "work", output=tmp_path / "spectra" / "gradient.h5",
-        device="cpu", threads=1, expect_code=None, probe_images=None, masks=None,
+        device="cpu", threads=1, expect_code=None, probe_images=None, probe_duplicates=None, masks=None,
     )  # fmt: skip
 
 

@@ -20,7 +20,9 @@ from spectral_priority.config.tiers import ClassCount, Images, Regroup, Similari
 from spectral_priority.data.images import TRAIN
 from spectral_priority.similarity import closeness, mean_between, wu_palmer
 from spectral_priority.tiers import make_tier
-from spectral_priority.tiers.choose import Supply, alike, sample
+from spectral_priority.tiers.alike import OVERLAP_COST, alike
+from spectral_priority.tiers.choose import sample
+from spectral_priority.tiers.supply import Supply
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,7 @@ def test_draws_sample_other_classes_and_say_how_many_they_share(images):
     assert first.class_names != second.class_names
     assert first.facts["overlap"] is None
     assert second.facts["overlap"] == pytest.approx(len(set(first.class_names) & set(second.class_names)) / 6)
+    assert (first.facts["overlaps"], second.facts["overlaps"]) == ([], [second.facts["overlap"]])
 
 
 def test_every_beginning_of_a_chain_can_be_filled_in_a_data_set_of_unequal_classes():
@@ -103,6 +106,84 @@ def test_near_and_far_are_what_enumeration_finds():
     middle = (max(every.values()) + min(every.values())) / 2
     mid = every[tuple(int(one) for one in alike(similarity, 4, "mid", 0, 0).classes)]
     assert abs(mid - middle) < 0.02 * (max(every.values()) - min(every.values()))
+
+
+def small_similarity(seed):
+    """A small similarity: of points, with no structure at all, or of leaves of a random tree (many ties)."""
+    random = np.random.default_rng(seed)
+    number = int(random.integers(6, 12))
+    if seed % 3 == 0:
+        return closeness(random.normal(size=(number, 3)))
+    if seed % 3 == 1:
+        values = np.triu(random.random((number, number)), 1)
+        return values + values.T + np.eye(number)
+    nodes, edges = ["root"], []
+    for node in range(number + 6):
+        edges.append((str(random.choice(nodes[:8])), f"node{node}"))
+        nodes.append(f"node{node}")
+    return wu_palmer(nodes[-number:], edges)
+
+
+def cost_gaps(similarity, count, level, seed, draws=3):
+    """How much dearer each draw is than the cheapest of all sets, in parts of the range from far to near."""
+    sets = np.array(list(itertools.combinations(range(len(similarity)), count)))
+    mean = np.array([mean_between(similarity, chosen[:, None])[0] for chosen in sets])
+    low, high = mean.min(), mean.max()
+    reached = {"near": -mean, "far": mean, "mid": np.abs(mean - (low + high) / 2)}[level]
+    used, gaps = np.zeros(len(similarity), dtype=bool), []
+    for draw in range(draws):
+        choice = alike(similarity, count, level, seed, draw)
+        assert (choice.farthest, choice.nearest) == (pytest.approx(low), pytest.approx(high))
+        cost = reached + OVERLAP_COST * (high - low) * used[sets].mean(axis=1)
+        own = cost[(sets == choice.classes).all(axis=1)][0]
+        gaps.append((own - cost.min()) / (high - low))
+        used[choice.classes] = True
+    return gaps
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_draw_is_the_best_of_all_sets_once_overlap_is_paid_for(seed):
+    similarity = small_similarity(seed)
+    for count in (2, 4):
+        for level in ("near", "far"):
+            assert max(cost_gaps(similarity, count, level, seed)) < 1e-7
+    assert max(cost_gaps(similarity, 4, "mid", seed)) < 0.1  # a search from random sets: near the best
+
+
+def test_mid_is_nearly_always_the_best_of_all_sets():
+    gaps = np.concatenate([cost_gaps(small_similarity(seed), 4, "mid", seed) for seed in range(12)])
+    assert (gaps < 1e-3).mean() > 0.9
+
+
+def test_a_manifest_tells_what_was_reached_and_what_could_be(images, similarity):
+    every = [
+        mean_between(similarity, [[one] for one in chosen])[0]
+        for chosen in itertools.combinations(range(len(TEXTURES)), 4)
+    ]
+    made = {
+        (level, draw): make_tier(images, ALIKE, "s", level, draw, similarity)
+        for level in ("near", "mid", "far")
+        for draw in range(3)
+    }
+    for (level, draw), one in made.items():
+        low, high = one.facts["similarity_range"]
+        assert (low, high) == (pytest.approx(min(every)), pytest.approx(max(every)))
+        assert low <= one.facts["mean_similarity"] <= high
+        earlier = [set(made[level, other].class_names) for other in range(draw)]
+        own = set(one.class_names)
+        assert one.facts["overlaps"] == [len(own & other) / 4 for other in earlier]
+        assert one.facts["overlap"] == (len(own & set().union(*earlier)) / 4 if draw else None)
+        assert one.facts["by"] == "hierarchy" and one.facts["exploratory"] is None
+    first = [made[level, 0].facts["mean_similarity"] for level in ("far", "near")]
+    assert first == made["mid", 2].facts["similarity_range"]
+
+
+def test_a_choice_by_spectra_is_allowed_and_says_that_it_is_circular(images, similarity):
+    for by in ("path", "feature", "spectral"):
+        made = make_tier(images, ALIKE.model_copy(update={"by": by}), "s", "near", 0, similarity)
+        assert made.facts["by"] == by
+        assert bool(made.facts["exploratory"]) == (by == "spectral")
+    assert "circular" in made.facts["exploratory"]
 
 
 def test_draws_by_similarity_overlap_little_where_there_are_classes_enough():

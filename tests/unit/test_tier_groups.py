@@ -88,6 +88,24 @@ def test_groups_along_the_hierarchy_are_its_branches(images, similarity):
     assert made.facts["mean_similarity"] == pytest.approx(mean_between(similarity, [[0], [4], [8]])[0])
 
 
+def test_groups_follow_whichever_similarity_they_are_along(images, similarity):
+    """The same matrix under another name gives the same groups: only the file differs."""
+    made = {
+        along: make_tier(
+            images,
+            REGROUP.model_copy(update={"along": along}),
+            "r",
+            "3",
+            0,
+            None if along == "random" else similarity,
+        )
+        for along in ("random", "hierarchy", "path", "feature")
+    }
+    assert [one.facts["by"] for one in made.values()] == [None, "hierarchy", "path", "feature"]
+    groups = [[entry["members"] for entry in one.facts["classes"]] for one in made.values()]
+    assert groups[1] == groups[2] == groups[3] != groups[0]
+
+
 def test_a_hierarchy_with_one_best_grouping_has_no_second_draw(images, similarity):
     options = REGROUP.model_copy(update={"along": "hierarchy"})
     with pytest.raises(

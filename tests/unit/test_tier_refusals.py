@@ -1,9 +1,10 @@
 """What a data set can't give is refused, by the study's field."""
 
+import numpy as np
 import pytest
-from toy_tiers import ALIKE, COUNT, LABELS, REGROUP, pack_toy
+from toy_tiers import ALIKE, COUNT, LABELS, PER_CLASS, REGROUP, pack_toy
 
-from spectral_priority.config.tiers import Control, Images
+from spectral_priority.config.tiers import Control, Images, ImagesPerClass
 from spectral_priority.errors import InputError
 from spectral_priority.similarity import wu_palmer
 from spectral_priority.tiers import make_control, make_tier
@@ -55,6 +56,17 @@ REFUSALS = [
         r"training split and 120 held out",
     ),
     (
+        PER_CLASS.model_copy(update={"floor": 20}),
+        "12",
+        r"^tiers\.f\.images\.train: found 15 per class\. Allowed: at least 20 \(tiers\.f\.floor\)\.",
+    ),
+    (
+        PER_CLASS.model_copy(update={"images": ImagesPerClass(train=30, validation=15, probe=15)}),
+        "6",
+        r"^tiers\.f\.counts: found 6, but only 0 of the 12 classes of label 'texture' have enough images: each needs "
+        r"30 to train on and 30 for validation and probe",
+    ),
+    (
         REGROUP.model_copy(update={"floor": 30}),
         "12",
         r"^tiers\.f\.groups: found 12: 180 training images are 15 per class",
@@ -87,6 +99,27 @@ def test_what_a_data_set_can_not_give_is_refused_by_field(images, options, level
     unknown = wu_palmer(images.classes["shape"], [])
     with pytest.raises(InputError, match=text):
         make_tier(images, options, "f", level, 0, unknown)
+
+
+def test_classes_without_a_similarity_are_left_out_and_listed_or_refused(images):
+    similarity = wu_palmer(images.classes["texture"], images.hierarchy("texture"))
+    for unknown in (0, 5):
+        similarity[unknown, :] = similarity[:, unknown] = np.nan
+        similarity[unknown, unknown] = 1
+    for level in ALIKE.levels:
+        made = make_tier(images, ALIKE, "f", level, 0, similarity)
+        assert made.facts["excluded"] == ["ring0-turn0", "ring1-turn1"]
+        assert np.isfinite(made.facts["mean_similarity"])
+    with pytest.raises(
+        InputError,
+        match=r"^tiers\.f\.along: 2 of 12 classes have no such similarity \(ring0-turn0, ring1-turn1\)",
+    ):
+        make_tier(images, REGROUP.model_copy(update={"along": "feature"}), "f", "2", 0, similarity)
+    many = ALIKE.model_copy(update={"classes": 11, "images": Images(train=180, validation=22, probe=22)})
+    with pytest.raises(
+        InputError, match=r"^tiers\.f\.classes: 2 of 12 classes .* Allowed: at least 11 classes"
+    ):
+        make_tier(images, many, "f", "near", 0, similarity)
 
 
 def test_a_family_that_needs_a_similarity_says_so(images):

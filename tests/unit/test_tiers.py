@@ -1,5 +1,6 @@
 """Tiers: what every family promises, and the program."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_tiers import ALIKE, COUNT, LABELS, NESTED, REGROUP, SHAPES, TEXTURES, family, pack_toy
+from toy_tiers import (
+    ALIKE,
+    COUNT,
+    LABELS,
+    NESTED,
+    PER_CLASS,
+    REGROUP,
+    SHAPES,
+    SHIFTED,
+    SUPERCLASSES,
+    TEXTURES,
+    family,
+    pack_toy,
+)
 
 from spectral_priority.config.tiers import ClassCount, Control, Images
 from spectral_priority.data.images import HELD_OUT, TRAIN
-from spectral_priority.data.manifest import PARTS, read_manifest, write_manifest
+from spectral_priority.data.manifest import PARTS, manifest_bytes, read_manifest, write_manifest
 from spectral_priority.similarity import write_similarity, wu_palmer
 from spectral_priority.tiers import make_control, make_tier
 from spectral_priority.tiers.split import allocate
@@ -20,11 +34,22 @@ from spectral_priority.tiers.split import allocate
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 ALL = [
     *[(LABELS, level) for level in LABELS.labels],
-    *[(options, str(k)) for options in (COUNT, NESTED) for k in options.counts],
+    *[(options, str(k)) for options in (COUNT, NESTED, PER_CLASS) for k in options.counts],
     *[(REGROUP, str(k)) for k in REGROUP.groups if k < 12],
     (REGROUP.model_copy(update={"along": "hierarchy"}), "2"),
     *[(ALIKE, level) for level in ALIKE.levels],
+    (SUPERCLASSES, "1"),
+    (SHIFTED, "1"),
 ]
+FINGERPRINTS = {  # of the images and labels of draw 1, as they were before images that belong together stayed so
+    (LABELS, "ring"): "193cec63e25c",
+    (REGROUP, "3"): "3d1d52ace116",
+    (COUNT, "8"): "fe56120b44bc",
+    (NESTED, "8"): "40827adbb6b0",
+    (ALIKE, "near"): "af3e4ced0af2",
+    (ALIKE, "mid"): "7b95ba14cb14",
+    (ALIKE, "far"): "41b79514c5ab",
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +67,8 @@ def similarity(images):
 def test_every_tier_is_disjoint_balanced_and_complete(images, similarity, options, level, draw):
     made = make_tier(images, options, "f", level, draw, similarity)
     asked = options.images.model_dump()
+    if options is PER_CLASS:
+        asked = {part: number * made.number_of_classes for part, number in asked.items()}
     assert {part: len(made.index[part]) for part in PARTS} == made.facts["images"] == asked
     chosen = np.concatenate([made.index[part] for part in PARTS])
     assert len(np.unique(chosen)) == len(chosen)
@@ -64,7 +91,10 @@ def test_labels_are_those_of_the_listed_members(images, similarity, options, lev
     for part in PARTS:
         own = names[images.labels(made.facts["label"])[made.index[part]]]
         for name, label in zip(own, made.label[part], strict=True):
-            assert name in made.facts["classes"][label]["members"]
+            entry = made.facts["classes"][label]
+            assert name in (
+                entry["held_back"] if options is SHIFTED and part == "probe" else entry["members"]
+            )
 
 
 @pytest.mark.parametrize(("options", "level"), ALL)
@@ -84,14 +114,40 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
 
 @pytest.mark.parametrize(("options", "level"), ALL)
 def test_a_tier_does_not_depend_on_which_other_draws_and_levels_there_are(images, similarity, options, level):
-    field = {"labels": None, "regroup": "groups", "count": "counts", "similarity": "levels"}[options.kind]
-    alone = {"draws": 9}
-    if field:
-        alone[field] = (int(level),) if level.isdigit() else (level,)
+    alone = {"draws": 9, "seeds": 7, "recipes": ("wide",)}
+    if options.kind != "labels":
+        alone[options.LEVELS] = (int(level),) if level.isdigit() else (level,)
     made = make_tier(images, options, "f", level, 1, similarity)
     other = make_tier(images, options.model_copy(update=alone), "f", level, 1, similarity)
     assert made.facts == other.facts
     assert all(np.array_equal(made.index[part], other.index[part]) for part in PARTS)
+
+
+@pytest.mark.parametrize(("options", "level"), FINGERPRINTS)
+def test_what_was_made_before_is_made_today(images, similarity, options, level):
+    made = make_tier(images, options, "f", level, 1, similarity)
+    facts = json.loads(manifest_bytes(made.facts, made.index, made.label)[0])
+    assert facts["sidecar_sha256"][:12] == FINGERPRINTS[options, level]
+
+
+@pytest.mark.parametrize(("options", "level"), ALL)
+def test_a_manifest_states_its_budget(images, similarity, options, level):
+    made = make_tier(images, options, "f", level, 0, similarity)
+    counts = np.bincount(made.label["train"])
+    assert made.facts["budget"] == {
+        "equal": "images per class" if options is PER_CLASS else "images in total",
+        "train": counts.sum(),
+        "train_per_class": [counts.min(), counts.max()],
+    }
+    assert bool(made.facts["exploratory"]) == (options is PER_CLASS)
+
+
+def test_classes_have_equal_images_where_a_family_counts_them_per_class(images):
+    for k in PER_CLASS.counts:
+        made = make_tier(images, PER_CLASS, "c", str(k), 0)
+        for part, each in (("train", 15), ("validation", 4), ("probe", 4)):
+            assert np.bincount(made.label[part]).tolist() == [each] * k
+        assert "never of a primary hypothesis" in made.facts["exploratory"]
 
 
 def test_all_labels_of_a_family_see_the_same_images(images):
@@ -151,9 +207,9 @@ def test_allocation_is_as_even_as_capacities_allow(capacity, seed):
         assert quota.max() <= unfilled.min() + 1
 
 
-def program(*arguments):
+def program(*arguments, name="tier"):
     return subprocess.run(
-        [sys.executable, SCRIPTS / "tier.py", *map(str, arguments)],
+        [sys.executable, SCRIPTS / f"{name}.py", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

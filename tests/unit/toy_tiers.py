@@ -5,7 +5,16 @@ import json
 import h5py
 import numpy as np
 
-from spectral_priority.config.tiers import ClassCount, Images, Labels, Regroup, Similarity
+from spectral_priority.config.tiers import (
+    ClassCount,
+    CountPerClass,
+    Images,
+    ImagesPerClass,
+    Labels,
+    Regroup,
+    Similarity,
+    Superclasses,
+)
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
 
 RINGS, TURNS, SHAPES = 3, 4, 2
@@ -47,9 +56,19 @@ def pack_toy(path):
     return write_images(path, labels, names, split, {"texture": EDGES})
 
 
+KINDS = {
+    Labels: "labels",
+    Regroup: "regroup",
+    ClassCount: "count",
+    CountPerClass: "count-per-class",
+    Similarity: "similarity",
+    Superclasses: "superclasses",
+}
+
+
 def family(kind, **options):
     return kind(
-        kind={Labels: "labels", Regroup: "regroup", ClassCount: "count", Similarity: "similarity"}[kind],
+        kind=KINDS[kind],
         **{
             "dataset": "toy",
             "images": WANTED,
@@ -67,3 +86,8 @@ NESTED = family(ClassCount, counts=(6, 8, 12), nested=True)
 ALIKE = family(
     Similarity, classes=4, levels=("near", "mid", "far"), images=Images(train=120, validation=20, probe=20)
 )
+PER_CLASS = family(
+    CountPerClass, counts=(6, 8, 12), images=ImagesPerClass(train=15, validation=4, probe=4), floor=10
+)
+SUPERCLASSES = family(Superclasses, root="texture", depths=(1, 2), subclasses=2)
+SHIFTED = family(Superclasses, root="texture", depths=(1,), subclasses=4, shift="subclasses")

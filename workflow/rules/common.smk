@@ -14,6 +14,7 @@ sys.path.insert(0, str(PROJECT / "src"))
 from spectral_priority.config import Run, canonical, choose_study, load_study
 from spectral_priority.config.instances import masks_of, of_measure, probe_of
 from spectral_priority.config.sources import source_of
+from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.errors import InputError
 from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, OF_SHORTCUTS, PER_TIER, figures_of
 from spectral_priority.fingerprint import code_fingerprint

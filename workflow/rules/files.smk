@@ -63,12 +63,14 @@ def family_of(tier):
 
 
 def tier_inputs(wildcards):
-    """What a tier is chosen from: images; a class similarity or another tier where its family asks for one."""
+    """What a tier is chosen from: images; a class similarity, duplicates or another tier where its family needs them."""
     needed = {"images": IMAGES.format(pack=pack_of(wildcards.tier))}
     similarity = STUDY.similarity_of(STUDY.tier(wildcards.tier).family)
     if similarity:
         label, kind = similarity
         needed["similarity"] = SIMILARITY.format(pack=pack_of(wildcards.tier), label=label, kind=kind)
+    if family_of(wildcards.tier).kind != "control" and STUDY.looks_for_duplicates(wildcards.tier):
+        needed["duplicates"] = DUPLICATES.format(pack=pack_of(wildcards.tier))
     if family_of(wildcards.tier).kind == "control":
         needed["of_manifest"] = MANIFEST.format(tier=family_of(wildcards.tier).of)
         needed["of_indices"] = INDICES.format(tier=family_of(wildcards.tier).of)
@@ -77,7 +79,7 @@ def tier_inputs(wildcards):
 
 def tier_arguments(wildcards, input):
     """The arguments for those inputs that not every tier has."""
-    given = {name: input.get(name) for name in ("similarity", "of_manifest", "of_indices")}
+    given = {name: input.get(name) for name in ("similarity", "duplicates", "of_manifest", "of_indices")}
     return [word for name, path in given.items() if path for word in (f"--{name.replace('_', '-')}", path)]
 
 
@@ -122,6 +124,13 @@ def probe_images_of(instance):
     return IMAGES.format(pack=f"{probe.dataset}-{STUDY.datasets[probe.dataset].size}px") if probe else []
 
 
+def probe_duplicates(wildcards):
+    """The duplicates of images that an instance is measured on, where its tier is made of the same data set."""
+    probe, tier = probe_of(STUDY.measures[wildcards.instance]), wildcards.tier
+    own = probe and probe.dataset == STUDY.dataset_of(tier)
+    return DUPLICATES.format(pack=pack_of(tier)) if own and STUDY.looks_for_duplicates(tier) else []
+
+
 def masks_for(wildcards):
     """What the instance found whose masks this one tries, in the same run; none where it looks for its own."""
     other = masks_of(STUDY.measures[wildcards.instance])
@@ -131,7 +140,11 @@ def masks_for(wildcards):
 
 def other_inputs(wildcards, input):
     """The arguments for those inputs that not every measure has."""
-    given = {"--probe-images": input.probe_images, "--masks": input.masks}
+    given = {
+        "--probe-images": input.probe_images,
+        "--probe-duplicates": input.probe_duplicates,
+        "--masks": input.masks,
+    }
     return [word for name, path in given.items() if path for word in (name, path)]
 
 
@@ -210,7 +223,7 @@ PICTURE_FILES = [
 wildcard_constraints:
     pack="|".join(map(re.escape, PACKS)),
     label="[A-Za-z0-9][A-Za-z0-9_.-]*",
-    kind="hierarchy|feature|spectral",
+    kind="|".join(SIMILARITIES),
     tier="|".join(map(re.escape, TIERS)),
     recipe="|".join(map(re.escape, STUDY.recipes)),
     instance="|".join(map(re.escape, STUDY.measures)),

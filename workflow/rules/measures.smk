@@ -13,6 +13,7 @@ rule measure:
         checkpoints=rules.train.output.checkpoints,
         run=rules.train.output.run,
         probe_images=lambda wc: probe_images_of(wc.instance),
+        probe_duplicates=probe_duplicates,
         masks=masks_for,
     output:
         spectra=SPECTRA,

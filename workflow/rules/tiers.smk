@@ -1,5 +1,5 @@
 # From packed images to tasks that can be compared.
-# Requires: images.h5, and the class similarity that a family is chosen by.
+# Requires: images.h5, duplicates.csv of images from files, and the class similarity that a family is chosen by.
 # Makes: results/<study>/tiers/<tier>.{json,npz}, results/<study>/complexity/<tier>.csv and
 # results/<study>/complexity/<tier>/{class-mean-psd,pinson}.h5.
 
@@ -25,7 +25,9 @@ rule tier:
         family=lambda wc: STUDY.tier(wc.tier).family,
         level=lambda wc: STUDY.tier(wc.tier).level,
         draw=lambda wc: STUDY.tier(wc.tier).draw,
-        options=lambda wc: canonical(family_of(wc.tier).model_dump(mode="json", exclude={"seeds", "draws"})),
+        options=lambda wc: canonical(
+            family_of(wc.tier).model_dump(mode="json", exclude={"seeds", "draws", "recipes"})
+        ),
         more=tier_arguments,
         code=CODE["tier"],
     message:

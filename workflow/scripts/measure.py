@@ -21,6 +21,7 @@ from spectral_priority.measures.identity import PARTS, fingerprint_of, identity_
 from spectral_priority.measures.registry import load_over_training, measure_module, measure_options
 from spectral_priority.program import parser, run
 from spectral_priority.store.atomic import read_json
+from spectral_priority.store.checksum import file_sha256
 from spectral_priority.store.finished import Finished
 
 RESULT = "measure.h5"
@@ -37,6 +38,9 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--instance", required=True, help="name of the instance, for messages and provenance")
     made.add_argument("--options", required=True, help="the measure and its options, as JSON")
     made.add_argument("--probe-images", type=Path, help="packed images that `probe` names (images.h5)")
+    made.add_argument(
+        "--probe-duplicates", type=Path, help="their duplicates.csv, where the tier is made of them"
+    )
     made.add_argument("--masks", type=Path, help="this run's result of the instance that `masks` names (.h5)")
     made.add_argument("--work", type=Path, required=True, help="folder for what makes the measure resumable")
     made.add_argument("--output", type=Path, required=True, help="the result (.h5) to write")
@@ -65,6 +69,7 @@ def main(arguments: argparse.Namespace) -> None:
         packed.content_sha256,
         code,
         probe=other and other.content_sha256,
+        duplicates=arguments.probe_duplicates and file_sha256(arguments.probe_duplicates),
         masks=masks,
     )
     fingerprint = options_fingerprint(identity)
@@ -140,7 +145,12 @@ def measure_run(arguments, options, packed, manifest, training, identity, other,
     recipe = Recipe.model_validate(training["options"])
     model = build_model(recipe, manifest.number_of_classes, packed.channels, packed.size).to(device)
     training_images = getattr(options, "batch_norm_images", 0)
-    probe = read_probe(packed, manifest, recipe, training_images, probe_of(options), other)
+    duplicates = None
+    if arguments.probe_duplicates:
+        from spectral_priority.data.together import load_pairs
+
+        duplicates = load_pairs(arguments.probe_duplicates, len(other))
+    probe = read_probe(packed, manifest, recipe, training_images, probe_of(options), other, duplicates)
     swept = sweep(
         Parts(arguments.work, identity, options, probe, earlier),
         model,

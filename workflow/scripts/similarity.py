@@ -1,7 +1,7 @@
-"""Write how alike the classes of a label are: by hierarchy, by class means in the reference space, or by spectra.
+"""Write how alike the classes of a label are: in the hierarchy, by class means in the reference space, or by spectra.
 
-The matrix is symmetric with 1 on the diagonal; higher = more alike (METHODS 7). `hierarchy` is empty off the diagonal
-for a data set without one; `feature` and `spectral` look at the training split.
+The matrix is symmetric with 1 on the diagonal; higher = more alike (METHODS 7). `hierarchy` (Wu–Palmer) and `path`
+are empty off the diagonal for a data set without a hierarchy; `feature` and `spectral` look at the training split.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.data.images import TRAIN, PackedImages
 from spectral_priority.data.reference import load_reference, project
 from spectral_priority.data.spectra import radial_shares
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
-from spectral_priority.similarity import class_means, closeness, log_spectra, write_similarity, wu_palmer
+from spectral_priority.similarity import (
+    class_means,
+    closeness,
+    log_spectra,
+    path_similarity,
+    write_similarity,
+    wu_palmer,
+)
 from spectral_priority.similarity.points import shares
 
 
@@ -29,9 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
     images, column = PackedImages(arguments.images, arguments.threads), arguments.label
     images.check_column(column)
     names = images.classes[column]
-    if arguments.kind == "hierarchy":
+    in_hierarchy = {"hierarchy": wu_palmer, "path": path_similarity}.get(arguments.kind)
+    if in_hierarchy:
         where = f"{images.path}: hierarchy of label {column!r}"
-        similarity = wu_palmer(names, images.hierarchy(column), where)
+        similarity = in_hierarchy(names, images.hierarchy(column), where)
     else:
         index = np.flatnonzero(images.split == TRAIN)
         label = images.labels(column)[index]
@@ -58,7 +67,7 @@ def arguments() -> argparse.Namespace:
     made = parser(__doc__)
     made.add_argument("--images", type=Path, required=True, help="images.h5 of the data set")
     made.add_argument("--label", required=True, help="label column")
-    made.add_argument("--kind", choices=("hierarchy", "feature", "spectral"), required=True)
+    made.add_argument("--kind", choices=SIMILARITIES, required=True)
     made.add_argument("--reference", type=Path, help="reference.h5, for --kind feature")
     made.add_argument("--threads", type=int, default=1, help="threads that decode encoded images")
     made.add_argument("--output", type=Path, required=True, help="CSV to write")

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from spectral_priority.config.tiers import Control, TierFamily
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
+from spectral_priority.data.together import load_pairs
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
@@ -42,7 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
         similarity = None
         if arguments.similarity:
             similarity = read_similarity(arguments.similarity, images.classes.get(options.label, []))
-        made = make_tier(images, options, *place, similarity)
+        duplicates = load_pairs(arguments.duplicates, len(images)) if arguments.duplicates else None
+        made = make_tier(images, options, *place, similarity, duplicates)
     if made.facts["tier"] != arguments.tier:
         raise InputError(
             "--tier", f"found {arguments.tier!r}", f"{made.facts['tier']!r}: <family>-<level>-d<draw>"
@@ -55,8 +57,18 @@ def main(arguments: argparse.Namespace) -> None:
         " + ".join(f"{number} {part}" for part, number in made.facts["images"].items()),
         made.facts["held_out"],
     )
+    apart = made.facts["apart"]
+    if apart["left_out"] or apart["contradicting"]:
+        logging.info(
+            "left out: %d images that belong together with chosen ones, %d that are also there under another class",
+            apart["left_out"],
+            apart["contradicting"],
+        )
     if made.facts["excluded"]:
-        logging.warning("classes with too few images, left out: %s", ", ".join(made.facts["excluded"]))
+        logging.warning(
+            "classes with too few images, or without the similarity, left out: %s",
+            ", ".join(made.facts["excluded"]),
+        )
 
 
 def arguments() -> argparse.Namespace:
@@ -66,6 +78,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument(
         "--similarity", type=Path, help="similarity of the label's classes, for families that use one"
     )
+    made.add_argument("--duplicates", type=Path, help="pairs of images that show the same: duplicates.csv")
     made.add_argument("--of-manifest", type=Path, help="manifest of the tier that a control shuffles")
     made.add_argument("--of-indices", type=Path, help="its indices")
     made.add_argument("--tier", required=True, help="name of the tier: <family>-<level>-d<draw>")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..config.audit import Audit
-from ..data.duplicates import Duplicates, together
+from ..data.duplicates import Duplicates
 from ..data.images import HELD_OUT, TRAIN, PackedImages
+from ..data.together import Pairs, belonging_together
 from ..fourier import rings
 from .counts import check_counts, check_groups, check_near_empty, contrasts, counts_by_class
 from .files import check_files, facts_by_class, file_facts
@@ -103,10 +104,11 @@ def audit(
         Told how many images were just read.
     """
     number = len(images)
-    belonging = np.concatenate(
-        [np.stack([duplicates.first, duplicates.second], axis=1), _same_group(images.group)]
-    )
-    sample = choose_sample(images, together(belonging, number), options.images, options.seed)
+    identical = duplicates.identical
+    pairs = np.stack([duplicates.first, duplicates.second], axis=1)
+    together = belonging_together(images, "near", Pairs(pairs[identical], pairs[~identical]))
+    belonging = np.arange(number) if together is None else together.cluster
+    sample = choose_sample(images, belonging, options.images, options.seed)
     every = np.concatenate([sample.train, sample.test])
     seen, recoded = see(images, every, progress=progress), see(images, every, recode=True, progress=progress)
     contrast, facts = contrasts(images, progress), file_facts(images)
@@ -170,14 +172,6 @@ def audit(
             "rings": rings(images.size).tolist(),
         },
     )
-
-
-def _same_group(group: np.ndarray) -> np.ndarray:
-    """Pairs that join the images of every known group."""
-    known = np.flatnonzero(group >= 0)
-    known = known[np.argsort(group[known], kind="stable")]
-    same = group[known[1:]] == group[known[:-1]]
-    return np.stack([known[:-1][same], known[1:][same]], axis=1)
 
 
 def _some(seen: Seen, part: slice) -> Seen:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from . import instances, scalars, sources
 from .audit import Audit
 from .base import Count, Name, Section
-from .datasets import Dataset
+from .datasets import GENERATORS, Dataset
 from .measures import MEASURES, MeasureOptions
 from .recipe import Recipe
 from .statistics import Claim, Complexity, LearnedFirst, Statistics
@@ -176,17 +176,10 @@ class Study(Section):
         for family, options in self.tiers.items():
             if isinstance(options, Control) and not controls:
                 continue
-            levels = {
-                "labels": lambda o: o.labels,
-                "regroup": lambda o: o.groups,
-                "count": lambda o: o.counts,
-                "similarity": lambda o: o.levels,
-                "control": lambda o: o.controls,
-            }[options.kind](options)
-            for level in levels:
-                only_one = isinstance(options, Regroup) and level == options.classes
+            for level in options.levels_listed:
+                only_one = isinstance(options, Regroup) and level == str(options.classes)
                 for draw in range(1 if only_one else options.draws):
-                    tiers.append(Tier(f"{family}-{level}-d{draw}", family, str(level), draw))
+                    tiers.append(Tier(f"{family}-{level}-d{draw}", family, level, draw))
         return tiers
 
     def tier(self, name: str) -> Tier:
@@ -243,9 +236,16 @@ class Study(Section):
         options = self.tiers[family]
         if isinstance(options, Similarity):
             return options.label, options.by
-        if isinstance(options, Regroup) and options.along == "hierarchy":
-            return options.label, "hierarchy"
+        if isinstance(options, Regroup) and options.along != "random":
+            return options.label, options.along
         return None
+
+    def looks_for_duplicates(self, tier: str) -> bool:
+        """Tell whether a tier's images were kept together where they show the same; those of a generator never do."""
+        family = self.tiers[self.tier(tier).family]
+        if isinstance(family, Control):
+            return self.looks_for_duplicates(family.of)
+        return family.apart != "none" and self.datasets[family.dataset].source.kind not in GENERATORS
 
     def labels_of(self, tier: str) -> str:
         """Return the label column that a tier's classes come from."""

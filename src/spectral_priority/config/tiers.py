@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Count, Name, Section, Seed
+
+SIMILARITIES = ("hierarchy", "path", "feature", "spectral")
+"""Kinds of class similarity (METHODS 7)."""
 
 
 class Images(Section):
@@ -20,8 +23,22 @@ class Images(Section):
     """Held-out images on which measures are taken."""
 
 
+class ImagesPerClass(Section):
+    """Images of every class of every tier of a family; validation and probe are never trained on."""
+
+    train: Count = 500
+    """Training images of a class."""
+    validation: Count = 50
+    """Images of a class for validation accuracy and per-class scores."""
+    probe: Count = 50
+    """Held-out images of a class on which measures are taken."""
+
+
 class Family(Section):
     """What every family of tiers has."""
+
+    LEVELS: ClassVar[str]
+    """The field that lists the levels."""
 
     dataset: Name
     """Name of the data set."""
@@ -29,6 +46,9 @@ class Family(Section):
     """How many images each tier gets."""
     floor: Count = 50
     """Fewest training images per class; tiers below it are refused."""
+    apart: Literal["near", "identical", "none"] = "near"
+    """Images that never lie in two parts of a tier: those of one group (patient), and those that show the same, being
+    `near`-duplicates or `identical` in every pixel; `none`: nothing but the image itself is kept to one part."""
     draws: Count = 2
     """Independent samples of classes or groupings."""
     seeds: Count | None = None
@@ -38,9 +58,16 @@ class Family(Section):
     seed: Seed = 0
     """Seed of the draws."""
 
+    @property
+    def levels_listed(self) -> tuple[str, ...]:
+        """The levels, as tiers are called."""
+        return tuple(str(level) for level in getattr(self, self.LEVELS))
+
 
 class Labels(Family):
     """The same images under several labels (level = name of the label)."""
+
+    LEVELS: ClassVar[str] = "labels"
 
     kind: Literal["labels"]
     labels: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -52,6 +79,8 @@ class Labels(Family):
 class Regroup(Family):
     """One fixed image set of K classes relabelled into k groups (level = k): only the label map changes."""
 
+    LEVELS: ClassVar[str] = "groups"
+
     kind: Literal["regroup"]
     label: Name = "class"
     """Label column whose classes are regrouped."""
@@ -59,12 +88,15 @@ class Regroup(Family):
     """K, sampled once with the seed; every draw regroups the same classes and images."""
     groups: Annotated[tuple[Annotated[Count, Field(ge=2)], ...], Field(min_length=1)]
     """The values of k; where k = K there is one grouping only, and so one draw."""
-    along: Literal["random", "hierarchy"] = "random"
-    """Groups at random (equal sizes), or neighbours in the hierarchy together."""
+    along: Literal["random", "hierarchy", "path", "feature"] = "random"
+    """Groups at random (equal sizes), or neighbours together: in the hierarchy (by Wu–Palmer or by paths), or in the
+    reference space."""
 
 
 class ClassCount(Family):
     """k sampled classes with equal numbers of images and steps (level = k)."""
+
+    LEVELS: ClassVar[str] = "counts"
 
     kind: Literal["count"]
     label: Name = "class"
@@ -75,19 +107,56 @@ class ClassCount(Family):
     """The classes of a smaller count are among those of the next larger one of the same draw (a chain)."""
 
 
+class CountPerClass(ClassCount):
+    """k sampled classes with equal numbers of images per class (level = k), so unequal ones per tier: exploratory."""
+
+    kind: Literal["count-per-class"]
+    images: ImagesPerClass = ImagesPerClass()
+    """How many images each class gets; steps are the recipe's, so more classes see each image less often."""
+
+
 class Similarity(Family):
     """k classes that are alike or not (level = near, mid, far), by a similarity of the classes."""
+
+    LEVELS: ClassVar[str] = "levels"
 
     kind: Literal["similarity"]
     label: Name = "class"
     """Label column that the classes are chosen from."""
     classes: Annotated[Count, Field(ge=2)]
     """k, the same for every level."""
-    by: Literal["hierarchy", "feature"] = "hierarchy"
-    """Similarity: Wu–Palmer in the hierarchy, or closeness of class means in the reference space.
-    One computed from spectra would be circular (METHODS 8) and is not offered."""
+    by: Literal["hierarchy", "path", "feature", "spectral"] = "hierarchy"
+    """Similarity: Wu–Palmer or path length in the hierarchy, or closeness of class means in the reference space. One
+    computed from spectra is circular (METHODS 8): for exploration, and never of a primary hypothesis."""
     levels: Annotated[tuple[Literal["near", "mid", "far"], ...], Field(min_length=1)] = ("near", "far")
     """Levels of mean pairwise similarity."""
+
+
+class Superclasses(Family):
+    """Nodes of the hierarchy as classes, each with equally many of the classes below it (level = depth): BREEDS."""
+
+    LEVELS: ClassVar[str] = "depths"
+
+    kind: Literal["superclasses"]
+    label: Name = "class"
+    """Label column whose classes are the subclasses."""
+    root: str
+    """Node of the hierarchy below which superclasses are looked for, such as an entity or a living thing; its name as
+    in the hierarchy's edges."""
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)]
+    """Edges from the root down to the superclasses. Every node there with enough subclasses is one."""
+    subclasses: Count = 4
+    """Subclasses of every superclass, sampled; nodes with fewer are left out."""
+    shift: Literal["none", "subclasses"] = "none"
+    """`subclasses`: half of them are trained on and validated, the probe shows the other half, never trained on."""
+
+    @model_validator(mode="after")
+    def _halves_are_whole(self):
+        if self.shift == "subclasses" and self.subclasses % 2:
+            raise ValueError(
+                f"subclasses: found {self.subclasses}, which has no half; shift needs an even number"
+            )
+        return self
 
 
 class Control(Section):
@@ -95,6 +164,8 @@ class Control(Section):
 
     Its images are those of that tier. The other control, the untrained model, is the checkpoint at step 0 of every run.
     """
+
+    LEVELS: ClassVar[str] = "controls"
 
     kind: Literal["control"]
     of: Name
@@ -110,5 +181,13 @@ class Control(Section):
     seed: Seed = 0
     """Seed of the shufflings."""
 
+    @property
+    def levels_listed(self) -> tuple[str, ...]:
+        """The levels, as tiers are called."""
+        return self.controls
 
-TierFamily = Annotated[Labels | Regroup | ClassCount | Similarity | Control, Field(discriminator="kind")]
+
+TierFamily = Annotated[
+    Labels | Regroup | ClassCount | CountPerClass | Similarity | Superclasses | Control,
+    Field(discriminator="kind"),
+]

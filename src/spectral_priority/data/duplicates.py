@@ -84,7 +84,7 @@ class Duplicates:
         )
 
 
-def read_duplicates(path: str | Path, number: int) -> np.ndarray:
+def read_duplicates(path: str | Path, number: int, kind: str | None = None) -> np.ndarray:
     """Read which images show the same.
 
     Parameters
@@ -93,6 +93,8 @@ def read_duplicates(path: str | Path, number: int) -> np.ndarray:
         duplicates.csv.
     number : int
         Number of images of the data set.
+    kind : {"identical", "near"}, optional
+        Pairs of this kind only.
 
     Returns
     -------
@@ -104,35 +106,10 @@ def read_duplicates(path: str | Path, number: int) -> np.ndarray:
     InputError
         For a file that belongs to other images.
     """
-    frame = read_csv(path, list(COLUMNS))
+    frame = read_csv(path, list(COLUMNS), ["kind"])
     pairs = frame[["first", "second"]].to_numpy(dtype=np.int64).reshape(-1, 2)
     _check_places(path, pairs, number)
-    return pairs
-
-
-def together(pairs: np.ndarray, number: int) -> np.ndarray:
-    """Number the clusters of images that pairs join, directly or by others.
-
-    Parameters
-    ----------
-    pairs : ndarray (pair, 2) int
-    number : int
-        Number of images.
-
-    Returns
-    -------
-    ndarray (number,) int
-
-    Examples
-    --------
-    >>> together(np.array([[0, 2], [2, 3]]), 5).tolist()
-    [0, 1, 0, 0, 2]
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(number, number))
-    return connected_components(edges, directed=False)[1]
+    return pairs if kind is None else pairs[(frame["kind"] == kind).to_numpy(dtype=bool)]
 
 
 def _check_places(path: str | Path, places: np.ndarray, number: int) -> None:

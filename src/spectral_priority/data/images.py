@@ -179,7 +179,7 @@ class PackedImages:
 
     @cached_property
     def titles(self) -> dict[str, str]:
-        """What people call a class, by its name; classes without a title are left out."""
+        """What people call a class or superclass, by its name; those without a title are left out."""
         return json.loads(self.attributes.get("titles", "{}"))
 
     def labels(self, column: str) -> np.ndarray:

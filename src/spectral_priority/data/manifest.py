@@ -1,8 +1,9 @@
-"""A tier as it was chosen: which images, which labels. Read here, decided in tiers.py."""
+"""A tier as it was chosen: which images, which labels. Read and written here, decided in tiers/."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..store.atomic import atomic, read_json, write_json
+from ..store.atomic import atomic, read_json
 
 PARTS = ("train", "validation", "probe")
 
@@ -56,15 +57,26 @@ def write_manifest(
     label: dict[str, np.ndarray],
 ) -> None:
     """Write a manifest and its sidecar of indices; both hashes are added. The same content gives the same bytes."""
+    text, stored = manifest_bytes(facts, index, label)
+    for target, content in ((indices, stored), (manifest, text)):
+        with atomic(target) as path:
+            path.write_bytes(content)
+
+
+def manifest_bytes(
+    facts: dict[str, Any], index: dict[str, np.ndarray], label: dict[str, np.ndarray]
+) -> tuple[bytes, bytes]:
+    """Return what `write_manifest` writes: the manifest with both hashes, and its sidecar."""
     arrays = {}
     for part in PARTS:
         arrays[f"{part}_index"] = np.asarray(index[part], dtype=np.int64)
         arrays[f"{part}_label"] = np.asarray(label[part], dtype=np.int64)
-    digest = _arrays_sha256(arrays)
-    with atomic(indices) as path, path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    facts = {**facts, "sidecar_sha256": digest}
-    write_json(manifest, {**facts, "manifest_sha256": _facts_sha256(facts)})
+    stored = io.BytesIO()
+    np.savez(stored, allow_pickle=False, **arrays)
+    facts = {**facts, "sidecar_sha256": _arrays_sha256(arrays)}
+    facts = {**facts, "manifest_sha256": _facts_sha256(facts)}
+    text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(), stored.getvalue()
 
 
 def read_manifest(manifest: str | Path, indices: str | Path) -> Manifest:

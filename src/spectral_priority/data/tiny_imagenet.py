@@ -92,8 +92,7 @@ class TinyImageNetLayout:
     def place(self, keys: list[str]) -> Placement:
         """Tell split and class by the keys and val_annotations.txt."""
         placement = by_path([self._resolved(key) for key in keys], "train", "val")
-        titles = read_titles(TINY_IMAGENET)
-        placement.titles = {wnid: titles[wnid] for wnid in placement.classes["class"]}
+        placement.titles = read_titles(TINY_IMAGENET)  # also of superclasses
         placement.hierarchy = {"class": self.edges}
         return placement
 

@@ -10,7 +10,16 @@ from ..fingerprint import options_fingerprint
 
 PARTS = "checkpoints"
 """Folder of the results of single checkpoints, in the work folder of an instance."""
-IDENTITY = ("options", "run_fingerprint", "manifest_sha256", "data_sha256", "code", "probe_sha256", "masks")
+IDENTITY = (
+    "options",
+    "run_fingerprint",
+    "manifest_sha256",
+    "data_sha256",
+    "code",
+    "probe_sha256",
+    "duplicates",
+    "masks",
+)
 """What a result depends on, by its name in the provenance."""
 WITHOUT_EFFECT = {"batch_size", "threads"}
 """Options that no result depends on."""
@@ -24,6 +33,7 @@ def identity_of(
     code: str,
     *,
     probe: str | None = None,
+    duplicates: str | None = None,
     masks: str | None = None,
 ) -> dict[str, Any]:
     """Return all that an instance's results depend on.
@@ -34,8 +44,9 @@ def identity_of(
         Of the measure.
     run, manifest, data, code : str
         Fingerprints of the training, the tier, the images and the measure's code.
-    probe, masks : str or None
-        Of the other images that it is measured on, and of the result whose masks it tries; None: there are none.
+    probe, duplicates, masks : str or None
+        Of the other images that it is measured on, of the duplicates among them, and of the result whose masks it
+        tries; None: there are none.
     """
     return {
         "options": options.model_dump(mode="json", exclude=WITHOUT_EFFECT),
@@ -44,6 +55,7 @@ def identity_of(
         "data_sha256": data,
         "code": code,
         "probe_sha256": probe,
+        "duplicates": duplicates,
         "masks": masks,
     }
 

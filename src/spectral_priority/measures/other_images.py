@@ -7,14 +7,21 @@ import numpy as np
 from ..config.measures import OtherImages
 from ..data.images import HELD_OUT, PackedImages
 from ..data.manifest import Manifest
+from ..data.together import Pairs, seen_in_training
 from ..errors import InputError
 from .draws import keyed_uniform
 
 
 def choose_images(
-    other: PackedImages, manifest: Manifest, options: OtherImages
+    other: PackedImages,
+    manifest: Manifest,
+    options: OtherImages,
+    duplicates: Pairs | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose held-out images of another data set.
+    """Choose held-out images of another data set, or of the tier's own.
+
+    Of its own those are left out that belong together with an image of the training split, whether the tier takes that
+    one or not: so the images are the same for all tiers. The tier's option `apart` says what belongs together.
 
     Parameters
     ----------
@@ -23,6 +30,8 @@ def choose_images(
     manifest : Manifest
         The tier, whose classes are found by the names of their members.
     options : OtherImages
+    duplicates : Pairs, optional
+        Of the tier's own data set; needed where the tier was made with some.
 
     Returns
     -------
@@ -44,6 +53,15 @@ def choose_images(
             "has no held-out images",
             todo="name its folder in held_out_split",
         )
+    apart = manifest.facts.get("apart", {"by": "none", "pairs": 0})
+    if other.content_sha256 == manifest.facts.get("data_sha256"):
+        if apart["pairs"] and duplicates is None:
+            raise InputError(
+                f"tier {manifest.facts['tier']}",
+                f"kept {apart['pairs']} pairs of images together, and the probe is of the same data set",
+                todo="give --probe-duplicates",
+            )
+        held_out = held_out[~seen_in_training(other, held_out, apart["by"], duplicates)]
     labels = np.zeros(len(held_out), dtype=np.int64)
     if options.labels == "own":
         labels = _classes_of(other, held_out, manifest)

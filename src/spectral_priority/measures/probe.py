@@ -12,6 +12,7 @@ from ..config.measures import OtherImages
 from ..config.recipe import Recipe
 from ..data.images import PackedImages
 from ..data.manifest import Manifest
+from ..data.together import Pairs
 from ..errors import InputError
 from ..training.batches import BATCH_NORM, fixed_sample
 from ..training.examples import training_examples
@@ -75,6 +76,7 @@ def read_probe(
     training_images: int = 0,
     options: OtherImages | None = None,
     other: PackedImages | None = None,
+    duplicates: Pairs | None = None,
 ) -> Probe:
     """Read a tier's probe images, or those of another data set, and the fixed sample of a run's training images.
 
@@ -91,6 +93,8 @@ def read_probe(
         Which images of another data set to take instead; batch-norm statistics still are of the run's training images.
     other : PackedImages, optional
         That data set.
+    duplicates : Pairs, optional
+        Of it, where it is the tier's own.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def read_probe(
         )
     seen = packed
     if options is not None:
-        index, labels = choose_images(other, manifest, options)
+        index, labels = choose_images(other, manifest, options, duplicates)
         seen = other
     return Probe(
         images=seen.read(index) if seen.is_encoded else ChosenPixels(seen.pixels, index),

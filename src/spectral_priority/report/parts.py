@@ -63,6 +63,7 @@ def tier_rows(tables: Tables, results: Path) -> list[dict[str, Any]]:
                 "classes": facts["number_of_classes"],
                 "titles": ", ".join(titles[:6]) + (" …" if len(titles) > 6 else ""),
                 "images": facts["images"],
+                "each": "–".join(map(str, sorted(set(facts["budget"]["train_per_class"])))),
                 "similarity": "–" if similarity is None else number(similarity),
             }
         )

@@ -3,7 +3,7 @@
 A similarity is a matrix (class, class): symmetric, 1 on the diagonal, higher = more alike, NaN where it can't be had.
 """
 
-from .hierarchy import wu_palmer
+from .hierarchy import path_similarity, wu_palmer
 from .matrix import mean_between, read_similarity, write_similarity
 from .points import class_means, closeness, log_spectra
 
@@ -12,6 +12,7 @@ __all__ = [
     "closeness",
     "log_spectra",
     "mean_between",
+    "path_similarity",
     "read_similarity",
     "write_similarity",
     "wu_palmer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -53,7 +53,71 @@ def wu_palmer(
     >>> wu_palmer(["cat", "dog", "car"], edges).round(3).tolist()
     [[1.0, 0.667, 0.4], [0.667, 1.0, 0.4], [0.4, 0.4, 1.0]]
     """
+    found = _climb(classes, edges, where)
     number = len(classes)
+    if found is None:
+        return unknown(number)
+    similarity = np.zeros((number, number))
+    for members, up, depth in found:
+        block = np.ix_(members, members)
+        both = up[:, None] + up[None, :] + 2.0 * depth
+        similarity[block] = np.maximum(similarity[block], 2.0 * depth / both)
+    np.fill_diagonal(similarity, 1.0)
+    return similarity
+
+
+def path_similarity(
+    classes: Sequence[str], edges: Iterable[tuple[str, str]], where: str = "hierarchy"
+) -> np.ndarray:
+    """Return the path similarity of classes in an is-a hierarchy: 1 ÷ (1 + edges on the shortest path between them).
+
+    A path goes from one class up to a common ancestor and down to the other. Unlike Wu–Palmer it doesn't look at how
+    deep the ancestor lies. Where the classes' ancestors have several roots, a virtual root joins them.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Class names, in the order of the result.
+    edges : iterable of (parent, child)
+        Is-a edges. None at all: NaN off the diagonal.
+    where : str
+        What to call the hierarchy in messages.
+
+    Returns
+    -------
+    ndarray (class, class) float64
+
+    Raises
+    ------
+    InputError
+        For a class that the hierarchy doesn't hold, and for edges that go in a circle.
+
+    Notes
+    -----
+    Rada et al. 1989, "Development and application of a metric on semantic nets" (edges as a distance); Pedersen,
+    Patwardhan and Michelizzi 2004, "WordNet::Similarity" (measure `path`, one over the nodes on the shortest path).
+
+    Examples
+    --------
+    >>> edges = [("thing", "animal"), ("animal", "cat"), ("animal", "dog"), ("thing", "car")]
+    >>> path_similarity(["cat", "dog", "car"], edges).round(3).tolist()
+    [[1.0, 0.333, 0.25], [0.333, 1.0, 0.25], [0.25, 0.25, 1.0]]
+    """
+    found = _climb(classes, edges, where)
+    if found is None:
+        return unknown(len(classes))
+    similarity = np.zeros((len(classes), len(classes)))
+    for members, up, _ in found:
+        block = np.ix_(members, members)
+        similarity[block] = np.maximum(similarity[block], 1.0 / (1.0 + up[:, None] + up[None, :]))
+    np.fill_diagonal(similarity, 1.0)
+    return similarity
+
+
+def _climb(
+    classes: Sequence[str], edges: Iterable[tuple[str, str]], where: str
+) -> list[tuple[np.ndarray, np.ndarray, int]] | None:
+    """For every ancestor: the classes below it, the edges of each up to it, and its depth; None without edges."""
     parents: dict[str | None, set] = defaultdict(set)
     nodes: set = set()
     for parent, child in edges:
@@ -61,7 +125,7 @@ def wu_palmer(
         nodes |= {parent, child}
     if not nodes:
         logging.warning("%s: the data set has no hierarchy, so its similarity is left empty", where)
-        return unknown(number)
+        return None
     missing = [name for name in classes if name not in nodes]
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -83,20 +147,13 @@ def wu_palmer(
     for node in kept:
         for parent in parents[node]:
             children[parent].add(node)
-    depth = {node: steps + 1 for node, steps in _steps(roots[0], children).items()}
+    depth = {node: steps + 1 for node, steps in steps_from(roots[0], children).items()}
 
     below: dict = defaultdict(list)  # ancestor → (class number, edges up to the ancestor)
     for position, name in enumerate(classes):
-        for ancestor, steps in _steps(name, parents).items():
+        for ancestor, steps in steps_from(name, parents).items():
             below[ancestor].append((position, steps))
-    similarity = np.zeros((number, number))
-    for ancestor, found in below.items():
-        members, up = np.array(found).T
-        twice = 2.0 * depth[ancestor]
-        block = np.ix_(members, members)
-        similarity[block] = np.maximum(similarity[block], twice / (up[:, None] + up[None, :] + twice))
-    np.fill_diagonal(similarity, 1.0)
-    return similarity
+    return [(*np.array(found).T, depth[ancestor]) for ancestor, found in below.items()]
 
 
 def _ancestors(classes: Sequence[str], parents: dict) -> set:
@@ -133,12 +190,16 @@ def _check_no_circle(nodes: set, parents: dict, where: str) -> None:
         )
 
 
-def _steps(start: str | None, neighbours: dict) -> dict:
-    """Shortest number of edges from a node to every node that can be reached."""
+def steps_from(start: str | None, neighbours: Mapping) -> dict:
+    """Return the smallest number of edges from a node to every node that can be reached.
+
+    >>> steps_from("cat", {"cat": ["animal"], "animal": ["thing"]})
+    {'cat': 0, 'animal': 1, 'thing': 2}
+    """
     steps, waiting = {start: 0}, deque([start])
     while waiting:
         node = waiting.popleft()
-        for other in neighbours[node]:
+        for other in neighbours.get(node, ()):
             if other not in steps:
                 steps[other] = steps[node] + 1
                 waiting.append(other)

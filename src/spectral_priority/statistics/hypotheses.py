@@ -10,6 +10,9 @@ from scipy.stats import false_discovery_control
 
 from ..config.study import Study
 
+CHOSEN_BY = ("hierarchy", "path", "feature")
+"""Similarities by which the classes of a primary family may be chosen, the preferred one first (METHODS 8). One
+computed from spectra is circular, so such a family is exploratory whatever it shows."""
 ORDER = ("primary-1", "primary-2", "robustness", "exploratory")
 """Order of the rows of correlations.csv."""
 
@@ -26,6 +29,7 @@ class Hypothesis:
         Kind of the family and complexity measure.
     family, instance : str or None
         The study's first family of that kind, and its first instance with the objective `loss`; None where it has none.
+        Similarity families chosen in the hierarchy come before those chosen in the reference space.
     recipe : str
         The study's first recipe.
     """
@@ -48,7 +52,12 @@ def primary_hypotheses(study: Study) -> list[Hypothesis]:
     for number, (kind, complexity) in enumerate(
         [("regroup", "log2_classes"), ("similarity", "hierarchy_similarity")], start=1
     ):
-        family = next((name for name, options in study.tiers.items() if options.kind == kind), None)
+        families = [name for name, options in study.tiers.items() if options.kind == kind]
+        if kind == "similarity":
+            families = [
+                name for by in CHOSEN_BY for name in families if getattr(study.tiers[name], "by", None) == by
+            ]
+        family = next(iter(families), None)
         found.append(
             Hypothesis(f"primary-{number}", kind, complexity, family, instance, next(iter(study.recipes)))
         )
@@ -115,6 +124,8 @@ def _absent(hypothesis: Hypothesis, study: Study) -> dict[str, object]:
     settings = study.statistics
     if hypothesis.family is None:
         reason = f"the study has no family of kind {hypothesis.kind}"
+        if any(options.kind == hypothesis.kind for options in study.tiers.values()):
+            reason = f"every family of kind {hypothesis.kind} is chosen by spectra, which is circular"
     elif hypothesis.instance is None:
         reason = "the study has no measure with the objective loss"
     else:
