@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from .artefacts import PlantedArtefact
 from .base import Count, Fraction, Section
 from .generators import BandBiased, ShapesTextures
-from .image_sources import ImageFolder, TinyImageNet
+from .image_sources import CsvManifest, ImageFolder, ImageNet, RadImageNet, TinyImageNet
 
 GENERATORS = ("shapes-textures", "band-biased")
 """Sources that make their images, and so have no files."""
 
-Source = Annotated[ShapesTextures | BandBiased | ImageFolder | TinyImageNet, Field(discriminator="kind")]
+Source = Annotated[
+    ShapesTextures | BandBiased | ImageFolder | CsvManifest | TinyImageNet | ImageNet | RadImageNet,
+    Field(discriminator="kind"),
+]
 
 
 class Dataset(Section):

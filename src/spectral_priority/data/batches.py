@@ -58,6 +58,8 @@ class Placement:
     group : list of str
         What each image belongs to besides its class, such as a patient: images of one group never come to lie in two
         parts of a tier. An empty name: unknown. An empty list: the data set has no groups.
+    notes : list of str
+        What was done to the data set that a reader of the pack report must know.
     """
 
     source: list[str]
@@ -67,6 +69,7 @@ class Placement:
     titles: dict[str, str] = field(default_factory=dict)
     hierarchy: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     group: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

@@ -1,5 +1,7 @@
 """Files of folders and archives (zip, tar, tar.gz, tar.bz2, tar.xz), read as one stream; nothing is ever extracted.
 
+Tars inside a tar or a folder can be read too, each as a folder of its name: ImageNet's training images come so.
+
 An archive that holds an absolute path, a path with .., a link or a device is refused by that member's name, and one
 that ends too early or is damaged is refused too: what was read so far is not a data set.
 """
@@ -16,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from ..errors import InputError
 
@@ -28,10 +30,23 @@ OPENERS: dict[bytes, Callable[[Path], BinaryIO]] = {
     b"\xfd7zXZ\x00": lzma.open,  # type: ignore[dict-item]
 }
 """First bytes of the compressed files that a tar may be in."""
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile)
+"""What is raised for an archive that is damaged or cut short."""
 AGAIN = "copy or download it again"
 
 
-def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def enter_none(member: str) -> bool:
+    """Enter no archive inside an archive.
+
+    >>> enter_none("n01440764.tar")
+    False
+    """
+    return False
+
+
+def read_files(
+    path: Path, wanted: Callable[[str], bool], enters: Callable[[str], bool] = enter_none
+) -> Iterator[tuple[str, bytes]]:
     """Go through the files of a folder or an archive once.
 
     Parameters
@@ -41,6 +56,9 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
     wanted : callable
         Asked with every member's path (`train/n01443537/a.JPEG`, no leading `./`); files that are not wanted are
         skipped unread.
+    enters : callable
+        Asked with every member's path, in folders and tars: whether it is a tar whose members are to be gone through
+        in its place. Those of `train/n01440764.tar` are called `train/n01440764/…`. Their own tars are not entered.
 
     Yields
     ------
@@ -53,7 +71,7 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         Naming the path and the member: missing, unsupported, unsafe, damaged or cut short.
     """
     if path.is_dir():
-        yield from _read_folder(path, wanted)
+        yield from _read_folder(path, wanted, enters)
         return
     try:
         with path.open("rb") as file:
@@ -67,7 +85,7 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
             yield from _read_zip(path, wanted)
         elif start[257:262] == b"ustar" or path.suffix == ".tar":
             with path.open("rb") as stream:
-                yield from _read_tar(path, stream, wanted)
+                yield from _read_tar(path, stream, wanted, enters)
         else:
             opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
             if opener is None:
@@ -75,19 +93,14 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
                     path, "is no archive that can be read", "a folder, zip, tar, tar.gz, tar.bz2 or tar.xz"
                 )
             with opener(path) as stream:
-                yield from _read_tar(path, stream, wanted)
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        lzma.LZMAError,
-        zlib.error,
-        EOFError,
-        gzip.BadGzipFile,
-    ) as error:
+                yield from _read_tar(path, stream, wanted, enters)
+    except DAMAGED as error:
         raise InputError(path, f"is damaged or cut short ({error})", todo=AGAIN) from error
 
 
-def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_folder(
+    folder: Path, wanted: Callable[[str], bool], enters: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
     entered = set()
     for here, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         status = Path(here).stat()
@@ -98,6 +111,10 @@ def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[
         for name in sorted(files):
             file = Path(here, name)
             member = file.relative_to(folder).as_posix()
+            if enters(member):
+                with file.open("rb") as stream:
+                    yield from _read_inner(folder, member, stream, wanted)
+                continue
             if not wanted(member):
                 continue
             try:
@@ -146,13 +163,24 @@ class _StrictHeader(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from None
 
 
-def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _read_tar(
+    path: Path,
+    stream: IO[bytes],
+    wanted: Callable[[str], bool],
+    enters: Callable[[str], bool] = enter_none,
+    inside: str = "",
+) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictHeader) as archive:
         while (entry := archive.next()) is not None:
             archive.members.clear()  # tarfile keeps every header it has seen
             if not (entry.isreg() or entry.isdir()):
                 _refuse(path, entry.name, "is a link or a device")
-            member = _safe(path, entry.name)
+            member = inside + _safe(path, entry.name)
+            if entry.isreg() and enters(member):
+                inner = archive.extractfile(entry)
+                assert inner is not None
+                yield from _read_inner(path, member, inner, wanted)
+                continue
             if entry.isdir() or not wanted(member):
                 continue
             _check_size(path, member, entry.size)
@@ -161,6 +189,16 @@ def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> It
             yield member, content.read()
         while stream.read(1 << 20):  # to the end, so that the compressed stream's checksum is compared
             pass
+
+
+def _read_inner(
+    path: Path, member: str, stream: IO[bytes], wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
+    """Go through a tar that lies in a folder or another tar."""
+    try:
+        yield from _read_tar(path, stream, wanted, inside=member.rpartition(".")[0] + "/")
+    except DAMAGED as error:
+        raise InputError(f"{path}: {member}", f"is damaged or cut short ({error})", todo=AGAIN) from error
 
 
 def _safe(path: Path, name: str) -> str:

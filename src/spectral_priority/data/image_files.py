@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from .batches import Batch, Placement
 from .decode import Decoded, Unreadable, decode
-from .files import read_files
+from .files import enter_none, read_files
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -73,7 +73,12 @@ class ImageFiles:
         Threads that decode, beside the one that reads.
     kept : bool
         Whether batches hold the files' own bytes too.
+    enters : callable
+        As `read_files` takes it: which archives inside the archives are read.
     """
+
+    expected = f"files named {' '.join(sorted(SUFFIXES))} in <split>/<class>/"
+    """What is looked for, in a message."""
 
     def __init__(
         self,
@@ -84,8 +89,9 @@ class ImageFiles:
         max_pixels: int,
         threads: int,
         kept: bool = False,
+        enters: Callable[[str], bool] = enter_none,
     ):
-        self.paths, self.layout, self.threads = list(paths), layout, threads
+        self.paths, self.layout, self.threads, self.enters = list(paths), layout, threads, enters
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
@@ -111,13 +117,17 @@ class ImageFiles:
             raise InputError(
                 ", ".join(str(path) for path in self.paths),
                 f"no images of the data set; found {found}",
-                f"files named {' '.join(sorted(SUFFIXES))} in <split>/<class>/",
+                self.expected,
             )
         return self.layout.place(keys)
 
+    def outside(self, path: Path, member: str) -> str:
+        """Say why an image is none of the data set, which it is counted by."""
+        return "image outside the splits"
+
     def _files(self) -> Iterator[tuple[str, bytes]]:
         for path in self.paths:
-            for member, content in read_files(path, partial(self._wanted, path)):
+            for member, content in read_files(path, partial(self._wanted, path), self.enters):
                 if self.layout.reads(member):
                     self.layout.note(member, content)
                     continue
@@ -134,7 +144,7 @@ class ImageFiles:
         elif suffix not in SUFFIXES:
             self._ignored[suffix or "no suffix"] += 1
         elif self.layout.key(path, member) is None:
-            self._ignored["image outside the splits"] += 1
+            self._ignored[self.outside(path, member)] += 1
         else:
             return True
         return False

@@ -145,7 +145,7 @@ def pack(
         "constant_images": arrivals.constant,
         "enlarged_images": smaller,
         "ignored_files": source.ignored,
-        "warnings": list(_warnings(placement, facts, smaller)),
+        "warnings": [*placement.notes, *_warnings(placement, facts, smaller)],
         "unreadable": source.unreadable,
     }
     if options.artefact:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.datasets import Dataset
 from ..config.generators import BandBiased, ShapesTextures
-from ..config.image_sources import TinyImageNet
+from ..config.image_sources import CsvManifest, ImageNet, RadImageNet, TinyImageNet
 from ..errors import InputError
 from .band_biased import BandBiasedSource
 from .batches import Source
+from .csv_manifest import CsvManifestLayout
 from .image_files import ImageFiles
 from .image_folder import ImageFolderLayout
+from .imagenet import ImageNetLayout, find_imagenet, is_class_archive
+from .listed_images import ListedImages
+from .radimagenet import RadImageNetLayout, find_radimagenet
 from .shapes_textures import ShapesTexturesSource
 from .tiny_imagenet import TinyImageNetLayout, find_tiny_imagenet
 
 
 def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
-    """Return the source of a data set's images; nothing is read yet.
+    """Return the source of a data set's images; no image is read yet, tables that list them are.
 
     Parameters
     ----------
@@ -30,25 +35,44 @@ def open_source(options: Dataset, data_root: Path, threads: int) -> Source:
     Raises
     ------
     InputError
-        Where a folder or archive is missing.
+        Where a folder, an archive or a table is missing, or can't be meant.
     """
     source = options.source
     if isinstance(source, ShapesTextures):
         return ShapesTexturesSource(source, options.size, options.channels)
     if isinstance(source, BandBiased):
         return BandBiasedSource(source, options.size, options.channels)
-    paths = [data_root / path for path in source.paths]
-    for given, path in zip(source.paths, paths, strict=True):
+    decoding = {
+        "size": options.size,
+        "channels": options.channels,
+        "max_pixels": options.max_pixels,
+        "threads": threads,
+        "kept": options.pack == "encoded",
+    }
+    if isinstance(source, CsvManifest):
+        paths = _existing("images", source.images, data_root)
+        manifest = CsvManifestLayout(source, data_root)
+        return ListedImages(manifest.table, paths=paths, layout=manifest, **decoding)
+    paths = _existing("paths", source.paths, data_root)
+    if isinstance(source, TinyImageNet):
+        return ImageFiles(paths or find_tiny_imagenet(data_root), TinyImageNetLayout(), **decoding)
+    if isinstance(source, ImageNet):
+        paths, imagenet = paths or find_imagenet(data_root), ImageNetLayout(source, data_root)
+        return ImageFiles(paths, imagenet, **decoding, enters=is_class_archive)
+    if isinstance(source, RadImageNet):
+        paths, radimagenet = paths or find_radimagenet(data_root), RadImageNetLayout(source, data_root)
+        return ListedImages(radimagenet.table, paths=paths, layout=radimagenet, **decoding)
+    return ImageFiles(paths, ImageFolderLayout(source, data_root), **decoding)
+
+
+def _existing(field: str, names: Sequence[str], data_root: Path) -> list[Path]:
+    paths = [data_root / name for name in names]
+    for name, path in zip(names, paths, strict=True):
         if not path.exists():
             raise InputError(
-                f"source.paths: {given}",
+                f"source.{field}: {name}",
                 f"there is no {path.absolute()}",
                 f"a folder or an archive below data_root, which is {data_root.absolute()}",
                 "put it there, or say where it is with --config data_root=<folder>",
             )
-    if isinstance(source, TinyImageNet):
-        paths, layout = paths or find_tiny_imagenet(data_root), TinyImageNetLayout()
-    else:
-        layout = ImageFolderLayout(source, data_root)
-    kept = options.pack == "encoded"
-    return ImageFiles(paths, layout, options.size, options.channels, options.max_pixels, threads, kept)
+    return paths
