@@ -17,9 +17,10 @@ def packed(root, source, name="out", threads=2, **options):
     return report, PackedImages(target)
 
 
-def refused(root, source, match, **options):
+def refused(root, source, match, name="out", **options):
     with pytest.raises(InputError, match=match) as error:
-        packed(root, source, **options)
-    left = [path.name for path in (root / "out-packed").glob("*")] if (root / "out-packed").exists() else []
+        packed(root, source, name, **options)
+    folder = root / f"{name}-packed"
+    left = [path.name for path in folder.glob("*")] if folder.exists() else []
     assert left == [], "something was left behind"
     return str(error.value)

@@ -21,8 +21,7 @@ SHOWN = 5
 class ImageTable:
     """Split, classes and group of image files by their paths; about 400 bytes in memory for each.
 
-    A file is known by the end of its path: the folder or archive that it lies in may have leading folders that the
-    table doesn't name.
+    A file is known by the end of its path: it may lie in folders that the table doesn't name.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ class ImageTable:
 
     def find(self, path: Path, member: str) -> str | None:
         """Return the path by which an image is listed; None where it is not, or is left out. It counts as found."""
-        parts = [path.name, *member.split("/")]
+        parts = [*path.parts, *member.split("/")]
         for start in range(max(0, len(parts) - self._deepest), len(parts)):
             row = self._row.get("/".join(parts[start:]))
             if row is not None:
@@ -123,7 +122,7 @@ class ImageTable:
 
     def leaves_out(self, path: Path, member: str) -> bool:
         """Tell whether an image is listed, but left out."""
-        parts = [path.name, *member.split("/")]
+        parts = [*path.parts, *member.split("/")]
         rows = (self._row.get("/".join(parts[start:])) for start in range(len(parts)))
         row = next((row for row in rows if row is not None), None)
         return row is not None and self._split[row] == LEFT_OUT

@@ -78,8 +78,15 @@ class GroundTruth:
         while lines and not lines[-1].strip():
             lines.pop()
         first = lines[0].split() if lines else []
-        if not named and len(first) == 2 and (match := IMAGE.fullmatch(first[0])) and match[2] is None:
-            return
+        if _is_list_of_images(first):
+            if not named:
+                return
+            raise InputError(
+                f"{member}, line 1",
+                f"found {lines[0][:60]!r}: a list of images, whose numbers are no classes",
+                "a file that tells the class of every image",
+                "name another file in source.ground_truth",
+            )
         by_number = len(first) == 1 and "," not in first[0]
         start = 1 if lines and lines[0].replace(" ", "") == "ImageId,PredictionString" else 0
         if len(lines) == start:
@@ -134,3 +141,9 @@ class GroundTruth:
             place = int(word)
             return int(image[1]), self._sorted[place] if place < len(self._sorted) else None
         return int(image[1]), word if WNID.fullmatch(word) else None
+
+
+def _is_list_of_images(words: list[str]) -> bool:
+    """Tell the first line of Kaggle's ILSVRC/ImageSets/CLS-LOC/val.txt: a name without suffix, and a running number."""
+    image = IMAGE.fullmatch(words[0]) if len(words) == 2 else None
+    return image is not None and image[2] is None and words[1].isdecimal()
