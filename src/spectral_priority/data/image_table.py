@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 class ImageTable:
-    """Split, classes and group of image files by their paths; about 400 bytes in memory for each.
+    """Split, classes and group of image files by their paths; about 220 bytes in memory for each.
 
     A file is known by the end of its path: it may lie in folders that the table doesn't name.
 
