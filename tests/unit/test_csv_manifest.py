@@ -112,7 +112,9 @@ def test_listed_files_that_are_not_there_count_as_unreadable(root):
     (root / "all" / "a" / "2.png").unlink()
     (root / "all" / "b" / "2.png").write_bytes(b"no image")
     message = refused(root, source(), "2 of 6 image files can't be read")
-    assert "a/2.png" in message and "x.csv, line 3 lists it, but there is no such file" in message
+    assert (
+        "a/2.png" in message and "x.csv, line 3 lists it, but there is no image file of that name" in message
+    )
     report, images = packed(root, source(), max_unreadable=0.4, name="rest")
     assert {fault["source"] for fault in report["unreadable"]} == {"a/2.png", "b/2.png"}
     assert len(images) == 4
@@ -151,6 +153,15 @@ def test_a_file_that_is_listed_twice_must_be_listed_alike(root):
         root, source(), "x.csv, line 9: lists a/2.png, which .*x.csv, line 3 lists with another"
     )
     assert "split, class or group" in message
+
+
+def test_groups_in_both_splits_are_warned_of(root):
+    report, _ = packed(root, source(), name="apart")
+    assert not any("both splits" in text for text in report["warnings"])
+    with_rows(root, ("b/5.png", "cat", "mammal", "val", "p1"), ("b/6.png", "cat", "mammal", "val", ""))
+    write_folder(root / "all", {f"b/{i}.png": encoded(noise(i)) for i in (5, 6)})
+    report, _ = packed(root, source())
+    assert "1 groups of column patient have images in both splits: p1" in report["warnings"]
 
 
 def test_faulty_rows_are_told_by_their_lines(root):

@@ -19,11 +19,21 @@ FIRST_IDS = [490, 361, 171, 822, 297, 482, 13, 704, 599, 164]
 FIRST_PLACES = [65, 970, 230, 809, 516, 57, 334, 415, 674, 332]
 """The same images' classes in Caffe's val.txt: places among the sorted WordNet ids."""
 
+# fmt: off
+KIT_FIRST = (
+    "n02119789", "n02100735", "n02110185", "n02096294", "n02102040",
+    "n02066245", "n02509815", "n02124075", "n02417914", "n02123394",
+)
+KIT_LAST = ("n02815834", "n09229709", "n07697313", "n03888605", "n03355925")
+# fmt: on
+"""Classes 1 … 10 and 991 … 995 of the development kit, as the documentation of MLDatasets.jl shows them."""
+
 
 def test_there_are_a_thousand_classes_numbered_from_1_to_1000():
     assert sorted(IDS) == list(range(1, 1001))
     assert len(set(IDS.values())) == 1000
     assert leaves(EDGES) == set(IDS.values())
+    assert len({node for edge in EDGES for node in edge}) == 1860, "the synsets of the development kit"
 
 
 def test_known_classes_have_their_known_numbers_and_names():
@@ -38,6 +48,11 @@ def test_known_classes_have_their_known_numbers_and_names():
     assert {number: IDS[number] for number in known} == known
     assert TITLES["n02119789"] == "kit fox" and TITLES["n01440764"] == "tench"
     assert TITLES["n03255030"] == "dumbbell" and TITLES["n01751748"] == "sea snake"
+    for number, wnid in {
+        **dict(enumerate(KIT_FIRST, start=1)),
+        **dict(enumerate(KIT_LAST, start=991)),
+    }.items():
+        assert IDS[number] == wnid
     places = sorted(IDS.values())
     assert places[0] == "n01440764" and places[999] == "n15075141"
     assert [places.index(IDS[number]) for number in FIRST_IDS] == FIRST_PLACES

@@ -111,7 +111,7 @@ def test_patients_never_lie_in_two_splits(tmp_path):
         *(named(patient, i, "train") for patient in (1, 2, 3) for i in range(3)),
         *(named(3, 10 + i, "val") for i in range(2)),  # this patient has training images
         *(named(4, i, "val") for i in range(2)),
-        named(1, 99, "test"),  # not used, so no reason to move anything
+        named(4, 99, "test"),  # not used, so no reason to move anything
         ("CT/lung/normal/lung000001.png", "normal", "train"),
     ]
     written(tmp_path, rows)
@@ -201,4 +201,4 @@ def test_rare_classes_are_excluded_from_tiers_and_listed(tmp_path):
 def test_nothing_to_find_is_told(tmp_path):
     refused(tmp_path, SOURCE, "RadImageNet: not found in .*radiology_ai; or radimagenet.tar.gz")
     write_folder(tmp_path, {**radimagenet_tables(), "radiology_ai/CT/other.png": encoded(noise(0))})
-    refused(tmp_path, SOURCE, "12 of 12 image files can't be read: .*there is no such file")
+    refused(tmp_path, SOURCE, "12 of 12 image files can't be read: .*there is no image file of that name")

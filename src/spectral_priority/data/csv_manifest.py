@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..config.image_sources import CsvManifest
 from .batches import Placement
-from .csv_rows import Faults, csv_rows
+from .csv_rows import SHOWN, Faults, csv_rows
 from .hierarchy import check_covers, nested_edges, read_edges
 from .image_table import LEFT_OUT, ImageTable
 from .images import HELD_OUT, TRAIN
@@ -69,6 +69,15 @@ class CsvManifestLayout:
             placement.hierarchy = {finest: edges}
         if self.table.repeated:
             placement.notes.append(f"{self.options.table}: {self.table.repeated} rows repeat an earlier one")
+        groups: tuple[set[str], set[str]] = (set(), set())
+        for group, split in zip(placement.group, placement.split.tolist(), strict=False):
+            groups[split].add(group)
+        shared = sorted((groups[TRAIN] & groups[HELD_OUT]) - {""})
+        if shared:
+            placement.notes.append(
+                f"{len(shared)} groups of column {self.options.group} have images in both splits: "
+                + ", ".join(shared[:SHOWN])
+            )
         return placement
 
     def _read(self) -> None:

@@ -131,7 +131,10 @@ class ImageTable:
         """Yield every file that is listed and was not found, as `source` and `reason`."""
         for row, path in enumerate(self._path):
             if not self._found[row] and self._split[row] != LEFT_OUT:
-                yield {"source": path, "reason": f"{self._tell(row)} lists it, but there is no such file"}
+                yield {
+                    "source": path,
+                    "reason": f"{self._tell(row)} lists it, but there is no image file of that name",
+                }
 
     def leave_out_untrained(self, label: str) -> dict[str, int]:
         """Leave out held-out images of classes without training images; return how many, by class."""
