@@ -166,6 +166,14 @@ def test_a_list_of_validation_images_is_no_ground_truth(official):
     refused(official, {**SOURCE, "ground_truth": "val.txt"}, "val.txt, line 1: found .*a list of images")
 
 
+def test_another_data_sets_list_is_no_ground_truth(official):
+    (official / "val.txt").write_text("2007_000033\n2007_000042\n")
+    (official / "val_list.txt").write_text("flowers/1.jpg 3\n")
+    _, images = packed(official, SOURCE, name="passed-over")
+    assert len(images) == 11
+    refused(official, {**SOURCE, "ground_truth": "val.txt"}, "val.txt, line 1: found '2007_000033'")
+
+
 def test_odd_files_are_decoded_and_a_broken_one_is_told(official):
     training_tar(official / "ILSVRC2012_img_train.tar", training(broken=True))
     refused(official, SOURCE, rf"1 of 12 image files can't be read: train/{PILLOW}/{PILLOW}_3.JPEG")

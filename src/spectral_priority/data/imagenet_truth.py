@@ -17,6 +17,8 @@ NAMES = (
     "val_list.txt",
 )
 """Usual names of these files."""
+COMMON = ("val.txt", "val_list.txt")
+"""Names that files of other data sets have, too."""
 IMAGE = re.compile(r"(?:.*/)?ILSVRC2012_val_(\d{8})(\.jpe?g)?", re.IGNORECASE)
 WNID = re.compile(r"n\d{8}")
 
@@ -66,8 +68,8 @@ class GroundTruth:
             Its path, for messages.
         content : bytes
         named : bool
-            Whether the study names it: a list of images without classes is then refused; else it is passed over, since
-            Kaggle's ILSVRC/ImageSets/CLS-LOC/val.txt is one.
+            Whether the study names it. Otherwise it is passed over where it is a list of images without classes, as
+            Kaggle's ILSVRC/ImageSets/CLS-LOC/val.txt, or has a common name and begins like another data set's.
 
         Raises
         ------
@@ -88,6 +90,9 @@ class GroundTruth:
                 "name another file in source.ground_truth",
             )
         by_number = len(first) == 1 and "," not in first[0]
+        common = not named and PurePosixPath(member).name in COMMON
+        if common and (not first or self._by_name(lines[0])[0] is None):
+            return
         start = 1 if lines and lines[0].replace(" ", "") == "ImageId,PredictionString" else 0
         if len(lines) == start:
             raise InputError(member, "holds no ground truth", "a line for every validation image")
