@@ -152,3 +152,58 @@ def test_damage_that_is_met_in_the_middle_of_a_file_is_said_by_the_archives_name
         for _, file in open_files(path, lambda member: True):
             while file.read(1 << 16):
                 pass
+
+
+CLASSES = {"b.tar": {"b_1.bin": b"1" * 700, "b_2.bin": b"2" * 20_000}, "a.tar": {"a_1.bin": b"3"}}
+
+
+def tars(folder, changed=None):
+    """Write two small tars and return their contents by name."""
+    for name, files in CLASSES.items():
+        write_tar(folder / name, files)
+    return {name: (changed or {}).get(name, (folder / name).read_bytes()) for name in CLASSES}
+
+
+def is_tar(member):
+    return member.endswith(".tar")
+
+
+@pytest.mark.parametrize("name", ["all.tar", "all.tar.gz", "folder"])
+def test_tars_in_a_tar_or_folder_are_folders_of_their_names(tmp_path, name):
+    inner = {f"train/{member}": content for member, content in tars(tmp_path).items()}
+    path = (write_folder if name == "folder" else write_tar)(tmp_path / name, {**inner, "last.bin": b"4"})
+    found = dict(read_files(path, lambda member: True, is_tar))
+    assert found == {
+        **{
+            f"train/{tar[0]}/{file}": content
+            for tar, files in CLASSES.items()
+            for file, content in files.items()
+        },
+        "last.bin": b"4",
+    }
+    unwanted = [member for member, _ in read_files(path, lambda member: "b_2" in member, is_tar)]
+    assert unwanted == ["train/b/b_2.bin"]
+    assert set(dict(read(path))) == {*inner, "last.bin"}, "entered without being asked to"
+
+
+@pytest.mark.parametrize("name", ["all.tar", "folder"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_damaged_tar_in_a_tar_is_named(tmp_path, name, share):
+    whole = tars(tmp_path)["b.tar"].rstrip(b"\0")
+    inner = tars(tmp_path, {"b.tar": whole[: int(len(whole) * share)]})
+    path = (write_folder if name == "folder" else write_tar)(tmp_path / name, inner)
+    with pytest.raises(InputError, match=rf"{name}: b.tar: is damaged or cut short"):
+        list(read_files(path, lambda member: True, is_tar))
+
+
+def test_a_tar_in_a_tar_never_leads_out(tmp_path):
+    write_tar(tmp_path / "bad.tar", {"../x.bin": b"x"})
+    path = write_tar(tmp_path / "all.tar", {"a.tar": (tmp_path / "bad.tar").read_bytes()})
+    with pytest.raises(InputError, match=r"'\.\./x.bin': leads out of the archive"):
+        list(read_files(path, lambda member: True, is_tar))
+
+
+def test_only_one_level_of_tars_is_entered(tmp_path):
+    deep = write_tar(tmp_path / "deep.tar", {"c.tar": tars(tmp_path)["a.tar"]}).read_bytes()
+    path = write_tar(tmp_path / "all.tar", {"b.tar": deep})
+    assert [member for member, _ in read_files(path, lambda member: True, is_tar)] == ["b/c.tar"]

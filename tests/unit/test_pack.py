@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from made_images import encoded, noise, two_splits, write_folder, write_tar, write_zip
+from packing import packed, refused
 from PIL import Image
 
 from spectral_priority.config.datasets import Dataset
@@ -19,30 +20,13 @@ from spectral_priority.data.image_files import ordered
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.pack import pack
 from spectral_priority.data.packed_file import content_sha256, sha256_of
-from spectral_priority.data.sources import open_source
 from spectral_priority.errors import InputError
 
 CAT, REEL = "n02124075", "n04067472"
 
 
-def packed(root, source, name="out", threads=2, **options):
-    """Pack a source below a data root; return the pack report and the images."""
-    checked = Dataset.model_validate({"size": 16, **options, "source": source})
-    target = root / f"{name}-packed" / "images.h5"
-    report = pack(open_source(checked, root, threads), "made", checked, target, {"code": "0"})
-    return report, PackedImages(target)
-
-
 def folder(*paths, **more):
     return {"kind": "image-folder", "paths": paths, **more}
-
-
-def refused(root, source, match, **options):
-    with pytest.raises(InputError, match=match) as error:
-        packed(root, source, **options)
-    left = [path.name for path in (root / "out-packed").glob("*")] if (root / "out-packed").exists() else []
-    assert left == [], "something was left behind"
-    return str(error.value)
 
 
 def test_a_folder_and_every_archive_give_the_same_bytes(tmp_path):

@@ -9,13 +9,29 @@ from pydantic import Field, model_validator
 from .artefacts import PlantedArtefact
 from .base import Count, Fraction, Positive, Section
 from .generators import BandBiased, ShapesTextures
-from .image_sources import ImageFolder, MedMNIST, TinyImageNet, TorchvisionSet
+from .image_sources import (
+    CsvManifest,
+    ImageFolder,
+    ImageNet,
+    MedMNIST,
+    RadImageNet,
+    TinyImageNet,
+    TorchvisionSet,
+)
 
 GENERATORS = ("shapes-textures", "band-biased")
 """Sources that make their images, and so have no files."""
 
 Source = Annotated[
-    ShapesTextures | BandBiased | ImageFolder | TinyImageNet | TorchvisionSet | MedMNIST,
+    ShapesTextures
+    | BandBiased
+    | ImageFolder
+    | CsvManifest
+    | TinyImageNet
+    | ImageNet
+    | RadImageNet
+    | TorchvisionSet
+    | MedMNIST,
     Field(discriminator="kind"),
 ]
 

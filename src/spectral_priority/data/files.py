@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import IO, BinaryIO, NoReturn
 
 from ..errors import InputError
 
@@ -40,7 +40,18 @@ DAMAGES = (
 AGAIN = "copy or download it again"
 
 
-def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def enter_none(member: str) -> bool:
+    """Enter no archive inside an archive.
+
+    >>> enter_none("n01440764.tar")
+    False
+    """
+    return False
+
+
+def read_files(
+    path: Path, wanted: Callable[[str], bool], enters: Callable[[str], bool] = enter_none
+) -> Iterator[tuple[str, bytes]]:
     """Go through the files of a folder or an archive once, each as a whole.
 
     Parameters, order and errors are those of `open_files`; files of more than `MAX_BYTES` are refused.
@@ -49,7 +60,7 @@ def read_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
     ------
     member, content : str, bytes
     """
-    for member, file in open_files(path, wanted):
+    for member, file in open_files(path, wanted, enters):
         if file.size > MAX_BYTES:
             _refuse(path, member, f"has {file.size:,} bytes")
         yield member, file.read()
@@ -64,7 +75,7 @@ class Opened:
         Bytes that it is said to have.
     """
 
-    def __init__(self, path: Path, member: str, stream: BinaryIO, size: int):
+    def __init__(self, path: object, member: str, stream: IO[bytes], size: int):
         self._path, self._member, self._stream, self.size = path, member, stream, size
 
     def read(self, most: int = -1) -> bytes:
@@ -77,11 +88,13 @@ class Opened:
             _refuse(self._path, self._member, f"can't be decompressed ({error})")
         except OSError as error:
             raise InputError(
-                self._path / self._member, f"can't be read ({error.strerror or error})"
+                f"{self._path}/{self._member}", f"can't be read ({error.strerror or error})"
             ) from None
 
 
-def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
+def open_files(
+    path: Path, wanted: Callable[[str], bool], enters: Callable[[str], bool] = enter_none
+) -> Iterator[tuple[str, Opened]]:
     """Go through the files of a folder or an archive once, as streams.
 
     Parameters
@@ -91,6 +104,9 @@ def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
     wanted : callable
         Asked with every member's path (`train/n01443537/a.JPEG`, no leading `./`); files that are not wanted are
         skipped unread.
+    enters : callable
+        Asked with every member's path, in folders and tars: whether it is a tar whose members are to be gone through
+        in its place. Those of `train/n01440764.tar` are called `train/n01440764/…`. Their own tars are not entered.
 
     Yields
     ------
@@ -103,7 +119,7 @@ def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         Naming the path and the member: missing, unsupported, unsafe, damaged or cut short.
     """
     if path.is_dir():
-        yield from _read_folder(path, wanted)
+        yield from _read_folder(path, wanted, enters)
         return
     try:
         with path.open("rb") as file:
@@ -117,7 +133,7 @@ def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
             yield from _read_zip(path, wanted)
         elif start[257:262] == b"ustar" or path.suffix == ".tar":
             with path.open("rb") as stream:
-                yield from _read_tar(path, stream, wanted)
+                yield from _read_tar(path, stream, wanted, enters)
         else:
             opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
             if opener is None:
@@ -125,12 +141,14 @@ def open_files(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
                     path, "is no archive that can be read", "a folder, zip, tar, tar.gz, tar.bz2 or tar.xz"
                 )
             with opener(path) as stream:
-                yield from _read_tar(path, stream, wanted)
+                yield from _read_tar(path, stream, wanted, enters)
     except DAMAGES as error:
         raise _damaged(path, error) from error
 
 
-def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
+def _read_folder(
+    folder: Path, wanted: Callable[[str], bool], enters: Callable[[str], bool]
+) -> Iterator[tuple[str, Opened]]:
     entered = set()
     for here, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         status = Path(here).stat()
@@ -141,7 +159,8 @@ def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[
         for name in sorted(files):
             file = Path(here, name)
             member = file.relative_to(folder).as_posix()
-            if not wanted(member):
+            entered_here = enters(member)
+            if not (entered_here or wanted(member)):
                 continue
             try:
                 if not stat.S_ISREG(file.stat().st_mode):
@@ -151,7 +170,10 @@ def _read_folder(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[
             except OSError as error:
                 raise InputError(file, f"can't be read ({error.strerror})") from None
             with stream:
-                yield member, Opened(folder, member, stream, size)
+                if entered_here:
+                    yield from _read_inner(folder, member, stream, wanted)
+                else:
+                    yield member, Opened(folder, member, stream, size)
 
 
 def _refuse_folder(error: OSError) -> None:
@@ -190,13 +212,24 @@ class _StrictHeader(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from None
 
 
-def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Opened]]:
+def _read_tar(
+    path: object,
+    stream: IO[bytes],
+    wanted: Callable[[str], bool],
+    enters: Callable[[str], bool] = enter_none,
+    inside: str = "",
+) -> Iterator[tuple[str, Opened]]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictHeader) as archive:
         while (entry := archive.next()) is not None:
             archive.members.clear()  # tarfile keeps every header it has seen
             if not (entry.isreg() or entry.isdir()):
                 _refuse(path, entry.name, "is a link or a device")
-            member = _safe(path, entry.name)
+            member = inside + _safe(path, entry.name)
+            if entry.isreg() and enters(member):
+                inner = archive.extractfile(entry)
+                assert inner is not None
+                yield from _read_inner(path, member, inner, wanted)
+                continue
             if entry.isdir() or not wanted(member):
                 continue
             content = archive.extractfile(entry)
@@ -206,18 +239,29 @@ def _read_tar(path: Path, stream: BinaryIO, wanted: Callable[[str], bool]) -> It
             pass
 
 
-def _safe(path: Path, name: str) -> str:
+def _read_inner(
+    path: Path, member: str, stream: IO[bytes], wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, Opened]]:
+    """Go through a tar that lies in a folder or another tar."""
+    named = f"{path}: {member}"
+    try:
+        yield from _read_tar(named, stream, wanted, inside=member.rpartition(".")[0] + "/")
+    except DAMAGES as error:
+        raise _damaged(named, error) from error
+
+
+def _safe(path: object, name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if parts[0] == "" or ".." in parts or ":" in parts[0]:
         _refuse(path, name, "leads out of the archive")
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def _damaged(path: object, error: Exception) -> InputError:
     return InputError(path, f"is damaged or cut short ({error})", todo=AGAIN)
 
 
-def _refuse(path: Path, member: str, reason: str) -> NoReturn:
+def _refuse(path: object, member: str, reason: str) -> NoReturn:
     raise InputError(
         f"{path}: member {member!r}",
         reason,

@@ -14,7 +14,7 @@ from ..config.medical import MedicalFiles
 from ..errors import InputError
 from .batches import Batch, Placement
 from .decode_group import decode_file, decode_group
-from .files import read_files
+from .files import enter_none, read_files
 from .medical_files import SUFFIXES as MEDICAL
 from .medical_files import Belonging, is_medical
 from .resampling import Resampling
@@ -79,6 +79,8 @@ class ImageFiles:
         As `decode` takes it.
     medical : MedicalFiles, optional
         What is taken of DICOM and NIfTI files; none: they are no images of the data set.
+    enters : callable
+        As `read_files` takes it: which archives inside the archives are read.
     """
 
     def __init__(
@@ -92,8 +94,9 @@ class ImageFiles:
         kept: bool = False,
         resampling: Resampling | None = None,
         medical: MedicalFiles | None = None,
+        enters: Callable[[str], bool] = enter_none,
     ):
-        self.paths, self.layout, self.threads = list(paths), layout, threads
+        self.paths, self.layout, self.threads, self.enters = list(paths), layout, threads, enters
         self.total: int | None = None
         self.unreadable: list[dict[str, str]] = []
         self._ignored: Counter[str] = Counter()
@@ -132,15 +135,23 @@ class ImageFiles:
             raise InputError(
                 ", ".join(str(path) for path in self.paths),
                 f"no images of the data set; found {found}",
-                f"files named {' '.join(sorted(self._suffixes))} in <split>/<class>/",
+                self.expected(),
             )
         if not self._belonging:
             return self.layout.place(keys)
         return self._belonging.complete(self.layout.place(self._belonging.file_of(keys)), keys)
 
+    def expected(self) -> str:
+        """Say what is looked for."""
+        return f"files named {' '.join(sorted(self._suffixes))} in <split>/<class>/"
+
+    def outside(self, path: Path, member: str) -> str:
+        """Say why an image is none of the data set, which it is counted by."""
+        return "image outside the splits"
+
     def _files(self) -> Iterator[tuple[str, bytes]]:
         for path in self.paths:
-            for member, content in read_files(path, partial(self._wanted, path)):
+            for member, content in read_files(path, partial(self._wanted, path), self.enters):
                 if self.layout.reads(member):
                     self.layout.note(member, content)
                     continue
@@ -157,7 +168,7 @@ class ImageFiles:
         elif suffix not in self._suffixes:
             self._ignored[suffix or "no suffix"] += 1
         elif self.layout.key(path, member) is None:
-            self._ignored["image outside the splits"] += 1
+            self._ignored[self.outside(path, member)] += 1
         else:
             return True
         return False
