@@ -184,6 +184,29 @@ def test_enlarged_images_are_found_by_their_period(tmp_path):
     assert all(row["resampling"] < 0.05 for i, row in enumerate(found.labels["class"].classes) if i != 1)
 
 
+def test_repeated_pixels_are_found_by_their_period(tmp_path):
+    found, _ = audited(tmp_path, changed(clean(), 3, lambda image: image[::2, ::2].repeat(2, 0).repeat(2, 1)))
+    finding = the_one_of(found, "traces")
+    assert (
+        finding.severity == "serious"
+        and finding.classes == ("class-3",)
+        and "period 2 pixels" in finding.text
+    )
+
+
+def test_images_reduced_without_a_filter_have_raised_rings(tmp_path):
+    large = photographs(EACH, 4 * SIZE, seed=11)
+    pixels = np.stack(
+        [
+            np.asarray(Image.fromarray(image[..., 0]).resize((SIZE, SIZE), 1))
+            for image in photographs(CLASSES * EACH, 2 * SIZE, seed=12)
+        ]
+    )[..., None]
+    pixels[LABEL == 1] = large[:, ::4, ::4]
+    finding = next(one for one in audited(tmp_path, pixels)[0].findings if "aliasing" in one.todo)
+    assert finding.severity == "warning" and finding.classes == ("class-1",)
+
+
 def test_everything_enlarged_is_a_warning(tmp_path):
     pixels = np.stack([enlarged(image) for image in clean()])
     assert ("warning", "traces") in checks(audited(tmp_path, pixels)[0])
@@ -319,7 +342,9 @@ def test_power_by_ring_and_direction_is_that_of_every_frequency(tmp_path, size):
     if size % 2:  # at the Nyquist frequency of even sizes a direction has its mirror image
         np.testing.assert_allclose(seen.power, expected, rtol=1e-3, atol=1e-7)
     bends = np.abs(luma[:, 2:] - 2 * luma[:, 1:-1] + luma[:, :-2]).mean(axis=2)
-    np.testing.assert_allclose(seen.bends[:, 0], bends / bends.mean(axis=1, keepdims=True), rtol=1e-3)
+    np.testing.assert_allclose(seen.bends[:, 1, 0], bends / bends.mean(axis=1, keepdims=True), rtol=1e-3)
+    steps = np.abs(luma[:, :, 1:-1] - luma[:, :, :-2]).mean(axis=1)
+    np.testing.assert_allclose(seen.bends[:, 0, 1], steps / steps.mean(axis=1, keepdims=True), rtol=1e-3)
 
 
 def test_a_classifier_sees_its_own_band_only(tmp_path):

@@ -48,9 +48,9 @@ class Seen:
         Power of the luma in [0, 1] in every kept ring, by direction.
     colour : ndarray (n, ring) float32 or None
         Power of the chroma (Cb and Cr of ITU-R 601 together); None for grey images.
-    bends : ndarray (n, 2, N − 2) float32
-        Mean size of the second difference across rows and across columns, at every place; an image's own mean is 1,
-        or 0 where it has none.
+    bends : ndarray (n, 2, 2, N − 2) float32
+        Mean size of the first and the second difference, across rows and across columns, at every place; an image's own
+        mean is 1, or 0 where it has none.
     """
 
     index: np.ndarray
@@ -61,7 +61,7 @@ class Seen:
     @property
     def size(self) -> int:
         """Side of the images."""
-        return self.bends.shape[2] + 2
+        return self.bends.shape[3] + 2
 
 
 def choose_sample(images: PackedImages, belonging: np.ndarray, number: int, seed: int) -> Sample:
@@ -112,7 +112,7 @@ def see(
     count, size = len(rings(images.size)), images.size
     power = np.empty((len(index), count, DIRECTIONS), dtype=np.float32)
     colour = np.empty((len(index), count), dtype=np.float32) if images.channels == 3 else None
-    bends = np.zeros((len(index), 2, size - 2), dtype=np.float32)
+    bends = np.zeros((len(index), 2, 2, size - 2), dtype=np.float32)
     step = max(1, BLOCK_BYTES // int(np.prod(images.shape[1:])))
     for start in range(0, len(index), step):
         part = slice(start, start + step)
@@ -124,10 +124,13 @@ def see(
         power[part] = (spectrum @ sectors).reshape(len(luma), count, DIRECTIONS)
         if colour is not None:
             colour[part] = _chroma_power(pixels, luma) @ sectors.reshape(len(sectors), count, -1).sum(axis=2)
-        for axis in (1, 2):
-            bend = np.abs(np.diff(luma, 2, axis=axis)).mean(axis=3 - axis)
-            mean = bend.mean(axis=1, keepdims=True)
-            bends[part, axis - 1] = np.divide(bend, mean, out=np.zeros_like(bend), where=mean > 0)
+        for order in (1, 2):
+            for axis in (1, 2):
+                bend = np.abs(np.diff(luma, order, axis=axis)).mean(axis=3 - axis)[:, : size - 2]
+                mean = bend.mean(axis=1, keepdims=True)
+                bends[part, order - 1, axis - 1] = np.divide(
+                    bend, mean, out=np.zeros_like(bend), where=mean > 0
+                )
         progress(len(pixels))
     return Seen(index, power, colour, bends)
 

@@ -21,6 +21,8 @@ NO_COLOUR = 0.2
 """Share of power above a quarter of the sampling frequency, chroma ÷ luma, below which colour is lost."""
 SUBSAMPLED = ("4:2:0", "4:2:2", "4:1:1", "4:4:0", "4:1:0")
 """Chroma subsampling that halves the resolution of colour in a direction, or more."""
+RAISED = 0.3
+"""Decades by which a class's highest rings lie above those of the class in the middle, from which they are raised."""
 LEAST_IMAGES = 10
 """Images of a class below which it is not compared."""
 
@@ -86,6 +88,24 @@ def check_spectra(rows: list[dict[str, Any]], names: list[str], column: str) -> 
                     ratio,
                 )
             )
+    fall_off = np.array([rows[i].get("fall_off", np.nan) for i in compared])
+    above = fall_off - np.nanmedian(fall_off) if np.isfinite(fall_off).any() else fall_off
+    raised = [compared[i] for i in np.flatnonzero(above >= RAISED)]
+    if raised:
+        shown = [f"{names[i]} {10 ** above[compared.index(i)]:.1f} times" for i in raised]
+        findings.append(
+            Finding(
+                "warning",
+                "spectra",
+                "the highest rings hold more than the class in the middle's, against the power law of lower ones: "
+                f"{listed(shown)}",
+                "look whether these images were reduced without a filter (aliasing), sharpened, or are noisier: none "
+                "of it is the objects'",
+                column,
+                tuple(names[i] for i in raised),
+                float(np.nanmax(above)),
+            )
+        )
     empty = [names[i] for i in compared if _is_empty(rows[i])]
     if empty:
         findings.append(

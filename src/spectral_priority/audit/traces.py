@@ -1,8 +1,8 @@
 """Periodic traces of what was done to images: resampling before they came here, and the blocks of JPEG.
 
 An enlarged image is an interpolation, whose second difference is larger at some places than at others, in a period of
-the enlargement (Gallagher 2005, "Detection of linear and cubic interpolation in JPEG compressed images"). JPEG's blocks
-leave a period of eight pixels, with its overtones.
+the enlargement (Gallagher 2005, "Detection of linear and cubic interpolation in JPEG compressed images"); where pixels
+were repeated it is the first difference. JPEG's blocks leave a period of eight pixels, with its overtones.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ LEAST_IMAGES = 20
 def traces_by_class(seen: Seen, label: np.ndarray, classes: int) -> list[dict[str, Any]]:
     """Return a row per class: the depth of JPEG's period (`blocks`), and of the deepest other one with its `period`.
 
-    The depth is that of a wave about the mean second difference, 0 … 1; the smaller one of rows and columns counts for
-    resampling, which goes both ways, and the larger one for blocks.
+    The depth is that of a wave about the mean difference, 0 … 1. For resampling, which goes both ways, the smaller one
+    of rows and columns counts, and the larger one of first and second differences; for blocks the largest of all.
     """
     rows = []
     for number in range(classes):
         bends = seen.bends[label == number]
-        bends = bends[bends.sum(axis=(1, 2)) > 0]
+        bends = bends[bends.sum(axis=(1, 2, 3)) > 0]
         row: dict[str, Any] = {"traced": len(bends)}
         if len(bends) >= LEAST_IMAGES and seen.size >= 2 * WINDOW:
             depth, frequency = _depths(bends.mean(axis=0))
             multiple = np.abs(frequency - BLOCK * np.rint(frequency / BLOCK)) <= NEAREST
             first = np.abs(frequency - BLOCK) <= NEAREST
-            blocks = depth[:, first].max(axis=1, initial=0)
+            blocks = depth[..., first].max(axis=2, initial=0)
             row["blocks"] = float(blocks.max())
             # A multiple of 1/8 is an overtone of the blocks as long as it is no deeper than their own period.
-            other = np.where(multiple[None, :] & (depth <= 1.5 * blocks[:, None]), 0.0, depth)
-            other = other[:, frequency >= LOWEST].min(axis=0)
+            other = np.where(multiple & (depth <= 1.5 * blocks[..., None]), 0.0, depth)
+            other = other[..., frequency >= LOWEST].min(axis=1).max(axis=0)
             row["resampling"] = float(other.max(initial=0))
             row["period"] = float(1 / frequency[frequency >= LOWEST][other.argmax()]) if len(other) else None
         rows.append(row)
@@ -95,11 +95,13 @@ def check_traces(rows: list[dict[str, Any]], names: list[str], column: str) -> l
 
 
 def _depths(bends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of the waves about the slow course, (2, frequency), and their frequencies in cycles/pixel."""
-    length = bends.shape[1]
+    """Depth of the waves about the slow course, (order, axis, frequency), and their frequencies in cycles/pixel."""
+    from scipy.ndimage import uniform_filter1d
+
+    length = bends.shape[-1]
     window = np.hanning(length)
-    depth = []
-    for course in bends:
-        slow = np.convolve(np.pad(course, WINDOW // 2, mode="reflect"), np.ones(WINDOW) / WINDOW, "valid")
-        depth.append(np.abs(np.fft.rfft((course / np.maximum(slow, 1e-9) - 1) * window)) / (window.sum() / 2))
-    return np.array(depth), np.fft.rfftfreq(length)
+    slow = uniform_filter1d(bends, WINDOW, axis=-1, mode="mirror")
+    waves = np.fft.rfft((bends / np.maximum(slow, 1e-9) - 1) * window, axis=-1)
+    # At the highest frequency of an even length, which has no partner, a whole wave would count double.
+    depth = np.minimum(np.abs(waves) / (window.sum() / 2), 1.0)
+    return depth, np.fft.rfftfreq(length)
