@@ -85,7 +85,7 @@ def test_every_pair_of_the_definition_is_found_and_no_other(tmp_path, monkeypatc
     images = made_pack(tmp_path, pixels)
     monkeypatch.setattr(finding, "CANDIDATES", 50)  # in many pieces
     found = find_duplicates(images)
-    small = thumbnails(images).astype(np.float64)
+    small = thumbnails(images.pixels).astype(np.float64)
     contrast = small.std(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = np.corrcoef(small)

@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Go through the images and write both tables."""
     expect_code("duplicates", arguments.expect_code)
     images = PackedImages(arguments.images, arguments.threads)
-    with bar(f"duplicates {images.name}", 2 * len(images), "images") as shown:
+    with bar(f"duplicates {images.name}", len(images), "images") as shown:
         found = find_duplicates(images, progress=shown.update)
     found.write(arguments.pairs, arguments.twins)
     logging.info(

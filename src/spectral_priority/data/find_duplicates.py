@@ -34,7 +34,7 @@ def find_duplicates(
     ----------
     images : PackedImages
     progress : callable
-        Told how many images were just read; they are read twice.
+        Told how many images were just read.
 
     Returns
     -------
@@ -45,9 +45,8 @@ def find_duplicates(
     No pair is missed: candidates come from a k-d tree on principal components, which can only shorten distances, and
     every candidate is held against the definition. Images of hardly any contrast have no near-duplicates.
     """
-    content = _first_of_content(images, progress)
+    content, small = _look(images, progress)
     copies = np.bincount(content, minlength=len(images))
-    small = thumbnails(images, progress)
     contrast = np.sqrt(np.square(small, dtype=np.float32).mean(axis=1))
     shown = np.flatnonzero((copies > 0) & (contrast >= LEAST_CONTRAST))
     forest = _Forest(len(images), copies, images.split, content)
@@ -111,17 +110,20 @@ class _Forest:
         )
 
 
-def _first_of_content(images: PackedImages, progress: Callable[[int], object]) -> np.ndarray:
-    """Return for every image the first one with the same pixels (itself, mostly)."""
+def _look(images: PackedImages, progress: Callable[[int], object]) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every image the first one with the same pixels (itself, mostly), and its thumbnail."""
     seen: dict[bytes, int] = {}
     content = np.empty(len(images), dtype=np.int64)
+    small = np.empty((len(images), SIDE * SIDE), dtype=np.float16)
     step = max(1, BLOCK_BYTES // int(np.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         index = np.arange(start, min(start + step, len(images)))
-        for number, pixels in zip(index, images.read(index), strict=True):
-            content[number] = seen.setdefault(sha256_of(pixels), number)
+        pixels = images.read(index)
+        small[index] = thumbnails(pixels)
+        for number, image in zip(index, pixels, strict=True):
+            content[number] = seen.setdefault(sha256_of(image), int(number))
         progress(len(index))
-    return content
+    return content, small
 
 
 def _close_pairs(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-
-from .images import BLOCK_BYTES, PackedImages
 
 SIDE = 16
 """Side of a thumbnail in pixels."""
@@ -47,26 +43,23 @@ def area_means(size: int, side: int) -> np.ndarray:
     return (covered * side / size).astype(np.float32)
 
 
-def thumbnails(images: PackedImages, progress: Callable[[int], object] = lambda images: None) -> np.ndarray:
-    """Average every image over 16 × 16 areas and take its mean away.
+def thumbnails(pixels: np.ndarray) -> np.ndarray:
+    """Average images over 16 × 16 areas and take their means away.
 
     Parameters
     ----------
-    images : PackedImages
-    progress : callable
-        Told how many images were just read.
+    pixels : ndarray (n, N, N, channel) uint8
 
     Returns
     -------
-    ndarray (sample, 256) float16
-        In grey levels of 0 … 255: half a kilobyte of each image stays in memory.
+    ndarray (n, 256) float16
+        In grey levels of 0 … 255: half a kilobyte of each image.
+
+    Examples
+    --------
+    >>> thumbnails(np.full((1, 32, 32, 1), 90, dtype=np.uint8)).any()
+    np.False_
     """
-    weights = area_means(images.size, SIDE)
-    small = np.empty((len(images), SIDE * SIDE), dtype=np.float16)
-    step = max(1, BLOCK_BYTES // int(np.prod(images.shape[1:])))
-    for start in range(0, len(images), step):
-        index = np.arange(start, min(start + step, len(images)))
-        means = (weights @ grey(images.read(index)) @ weights.T).reshape(len(index), -1)
-        small[index] = means - means.mean(axis=1, keepdims=True)
-        progress(len(index))
-    return small
+    weights = area_means(pixels.shape[1], SIDE)
+    means = (weights @ grey(pixels) @ weights.T).reshape(len(pixels), -1)
+    return (means - means.mean(axis=1, keepdims=True)).astype(np.float16)
