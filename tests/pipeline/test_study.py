@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import PROJECT, planned, snakemake, write_study
+from safetensors.numpy import load_file
 
 from spectral_priority.config import load_study
+from spectral_priority.estimate import estimate
 
 pytestmark = pytest.mark.pipeline
 
@@ -23,6 +25,8 @@ def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(fini
     expected = [
         *("data/blobs-16px/images.h5", "data/blobs-16px/images.h5.sha256", "data/blobs-16px/pack.json"),
         *("data/blobs-16px/reference.h5", "data/blobs-16px/similarity/texture/hierarchy.csv"),
+        *("data/blobs-16px/audit.html", "data/blobs-16px/audit.csv", "data/blobs-16px/audit.json"),
+        *("data/blobs-16px/duplicates.csv", "data/blobs-16px/twins.csv"),
         *("data/blobs-16px/spectra/shape/psd.h5", "data/blobs-16px/spectra/shape/adcs.h5"),
         *("mini/config.yaml", "mini/tiers/labels-shape-d0.json", "mini/tiers/labels-shape-d0.npz"),
         *(
@@ -55,6 +59,36 @@ def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(fini
 
 def test_asked_again_there_is_nothing_to_do(finished):
     assert planned(finished) == {}
+
+
+def test_the_report_says_first_what_the_audit_found(finished):
+    page = (finished / "results/mini/report.html").read_text()
+    assert "<strong>blobs</strong>, 640 images at 16 pixels" in page
+    assert 'href="../data/blobs-16px/audit.html"' in page
+    assert json.loads((finished / "results/data/blobs-16px/audit.json").read_text())["images"] == 640
+
+
+def test_the_estimate_is_what_was_made(finished):
+    done = subprocess.run(
+        [sys.executable, PROJECT / "workflow/scripts/estimate.py", "--configfile", "mini.yaml"],
+        cwd=finished,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "jobs still to run: 0" in done.stdout and "trainings: 3; measurings: 3" in done.stdout
+    found = estimate(load_study(finished / "mini.yaml"), finished / "results")
+    runs = list((finished / "results/mini/runs").rglob("checkpoints.safetensors"))
+    stored = sum(values.nbytes for path in runs for values in load_file(path).values())
+    assert found.checkpoint_bytes == stored
+    made = [
+        path
+        for folder in ("mini", "logs/mini", "benchmarks/mini")
+        for stage in ("runs", "tiers", "complexity")
+        for path in (finished / "results" / folder / stage).rglob("*")
+        if path.is_file()
+    ]
+    assert found.files == len(made) and found.hours is not None
 
 
 def test_one_result_file_can_be_asked_for_by_its_path(tmp_path):
