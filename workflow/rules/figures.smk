@@ -76,7 +76,12 @@ rule report_page:
         indices=expand(INDICES, tier=TIERS),
         figures=FIGURE_FILES,
     output:
-        page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="report"),
+        page=report(
+            f"{RESULTS}/report.html",
+            caption="../report/page.rst",
+            category="report",
+            labels={"page": "the study's report"},
+        ),
     log:
         f"{LOGS}/report.log",
     benchmark:

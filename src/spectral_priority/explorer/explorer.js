@@ -156,7 +156,8 @@
     place("checkpoint-name").textContent = name;
     slider.setAttribute("aria-valuetext", name);
     const rows = lines.flatMap((line, i) => [...profileRows(line, 0, "untrained"), ...profileRows(line, at[i], "chosen")]);
-    const top = Math.max(0.01, ...lines.flatMap((line) => line.share.flat())) * 1.05; // the axis stands still while one slides
+    const shares = lines.flatMap((line) => line.share.flat()).filter(Number.isFinite);
+    const top = shares.reduce((most, share) => Math.max(most, share), 0.01) * 1.05; // the axis stands still while one slides
     show("profile", rows, { top });
     for (const name of ["low", "mid", "high", "accuracy", "loss"]) views[name].data("rule", [{ step }]).runAsync();
     fillTable(at, step);

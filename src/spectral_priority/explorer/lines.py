@@ -170,7 +170,7 @@ def _line(
     most: int,
 ) -> Line:
     size = int(rows["size"].iloc[0])
-    rings = np.isfinite(share[rows.index[0]]).sum()
+    rings = int(np.isfinite(share[rows.index]).any(axis=0).sum())
     by_step = rows.groupby("step")
     steps = np.array(sorted(by_step.groups))
     steps = steps[kept_checkpoints(steps, most)]
