@@ -74,6 +74,13 @@ def rule(browser, chart: str) -> float:
     )
 
 
+def place_of(browser, element: str) -> list[float]:
+    """Left and upper edge and width of an element in the window."""
+    return browser.ask(
+        f"(r => [r.x, r.y, r.width])(document.querySelector('{element}').getBoundingClientRect())"
+    )
+
+
 def rows(browser) -> list[list[str]]:
     return browser.ask(
         "[...document.querySelectorAll('#explorer-table tbody tr')].map(row => [...row.cells].map(c => c.textContent))"
@@ -186,9 +193,7 @@ def test_the_slider_stays_at_its_step_when_another_task_is_chosen(browser):
 
 def test_pointing_at_a_line_shows_its_value(browser, study):
     browser.ask("document.getElementById('chart-profile').scrollIntoView()")
-    x, y, width = browser.ask(
-        "(r => [r.x, r.y, r.width])(document.querySelector('#chart-profile .background').getBoundingClientRect())"
-    )
+    x, y, width = place_of(browser, "#chart-profile .background")
     browser.point(x + width * 7 / 15, y + 60)  # ring 8 of 1 … 16, near the top: the line of rings
     browser.wait("document.querySelector('#vg-tooltip-element.visible')")
     told = browser.ask("document.getElementById('vg-tooltip-element').textContent")
@@ -196,6 +201,28 @@ def test_pointing_at_a_line_shows_its_value(browser, study):
     share = mean_shares(study, "labels-ring-d0", 600)[7]
     assert float(re.search(r"value([\d.]+) ±", told)[1]) == pytest.approx(share, abs=0.0006)
     assert browser.messages == []
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_no_label_is_cut_off_and_no_value_hangs_out_of_the_window(chromium, study, width):
+    chromium.open(study["page"], width, ready=READY)
+    for level in ("shape", "ring", "orientation"):
+        tick(chromium, "tiers", f"labels: {level}")
+    tick(chromium, "tiers", "control: shuffled")  # axes with other numbers
+    cut = chromium.ask(
+        "[...document.querySelectorAll('#explorer svg text')].filter(e => e.textContent && (text => { "
+        "const chart = e.ownerSVGElement.getBoundingClientRect(); "
+        "return text.left < chart.left - 1 || text.right > chart.right + 1 || text.bottom > chart.bottom + 1; })"
+        "(e.getBoundingClientRect())).map(e => e.textContent)"
+    )
+    assert cut == []
+    chromium.ask("document.getElementById('chart-profile').scrollIntoView()")
+    x, y, wide = place_of(chromium, "#chart-profile .background")
+    for part in (0.05, 0.5, 0.95):
+        chromium.point(x + wide * part, y + 100)
+        chromium.wait("document.querySelector('#vg-tooltip-element.visible')")
+        left, _, width_of = place_of(chromium, "#vg-tooltip-element")
+        assert left >= 0 and left + width_of <= width
 
 
 @pytest.mark.parametrize("width", [400, 1000, 1600])

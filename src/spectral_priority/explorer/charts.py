@@ -127,7 +127,9 @@ def _width() -> alt.StrokeWidth:
 
 def _finished(chart: alt.LayerChart) -> dict[str, Any]:
     sized = chart.properties(
-        width="container", height=220, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        width="container",
+        height=220,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
     ).configure(
         font='system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif',
         axis=alt.AxisConfig(
