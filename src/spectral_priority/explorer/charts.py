@@ -72,7 +72,9 @@ def _profile() -> alt.LayerChart:
     line = rows.mark_line(clip=True).encode(
         ring, share, _colour(), _width(), dash, detail=["name:N", "state:N"]
     )
-    return alt.layer(band, line, _pointed(rows, ring, share)).add_params(alt.param("top", value=0.2))
+    # Values of untrained models are those at step 0: half as many areas for the pointer to meet.
+    chosen = rows.transform_filter("datum.state === 'chosen'")
+    return alt.layer(band, line, _pointed(chosen, ring, share)).add_params(alt.param("top", value=0.2))
 
 
 def _over_training(last_step: int) -> alt.LayerChart:
@@ -101,7 +103,7 @@ def _over_training(last_step: int) -> alt.LayerChart:
 def _pointed(rows: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
     """Points that show, with their values, where the pointer is nearest."""
     nearest = alt.selection_point("pointed", nearest=True, on="pointerover", clear="pointerout", empty=False)
-    told = {"task": "name", "model": "state", "at": "where", "value": "shown"}
+    told = {"task": "name", "at": "where", "value": "shown"}
     # What the pointer meets is the area around a point, whose datum is the point: Vega-Lite 6.4 takes it for the row.
     tip = ", ".join(f"'{title}': (datum.datum || datum).{column}" for title, column in told.items())
     return (

@@ -3,7 +3,7 @@
 (() => {
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]; // Okabe & Ito 2008
   const WIDTHS = [2.4, 1.6, 1.1, 0.8]; // by draw: the draws of a level share its colour
-  const MOST_LINES = 40;
+  const MOST_LINES = 24;
   const MISSING = 65535;
   const ERRORS = 1; // of Vega's log levels: axes without rows are no news
   const place = (id) => document.getElementById(id);
@@ -121,7 +121,6 @@
     return of.steps.map((step, i) => ({
       ...look(line),
       ...about(values[i], errors[i]),
-      state: "over training",
       where: `step ${step}, epoch ${of.epochs[i]}`,
       step,
     }));
@@ -250,7 +249,15 @@
     place("measure").append(...measures.map((name) => new Option(name, name, name === data.measure, name === data.measure)));
     place("choose-measure").hidden = measures.length < 2;
     place("measure").addEventListener("change", choose);
-    place("checkpoint").addEventListener("input", drawCheckpoint);
+    let waiting = false;
+    place("checkpoint").addEventListener("input", () => {
+      if (waiting) return; // one drawing a frame, however fast the slider moves
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        drawCheckpoint();
+      });
+    });
     for (const [name, chart] of Object.entries(data.charts)) {
       const made = await vegaEmbed(`#chart-${name}`, chart, { actions: false, renderer: "svg", tooltip: { theme: "light" }, logLevel: ERRORS });
       views[name] = made.view;
