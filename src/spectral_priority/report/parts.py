@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..figures.style import plural
 from ..figures.tables import (
     COMPLEXITY_NAMES,
     SCALAR_NAMES,
@@ -241,7 +240,7 @@ def training_time(records: Iterable[dict[str, Any]]) -> list[str]:
         hours[device] = hours.get(device, 0.0) + took
         shares[device] = shares.get(device, 0.0) + took * many
     return [
-        f"{device}: {plural(runs[device], 'run')}, {shares[device]:,.2f} "
+        f"{device}: {runs[device]} run{'s' * (runs[device] != 1)}, {shares[device]:,.2f} "
         + (f"core-hours ({hours[device]:,.2f} hours)" if device == "cpu" else "GPU-hours")
         for device in sorted(runs)
     ]
