@@ -1,10 +1,11 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
+# make status STUDY=name   how far its runs are
 # make soak   a hundred kills of trainings; make bench: how fast everything is
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test env lint soak bench reference pictures lock help
+.PHONY: demo test status env lint soak bench reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -18,6 +19,9 @@ demo: env ## the built-in study, to results/demo/report.html
 
 test: env ## all tests
 	$(VENV)/bin/python -m pytest
+
+status: env ## how far the runs of a study are (STUDY=name or file; default: the demo)
+	@$(VENV)/bin/python workflow/scripts/status.py $(if $(STUDY),--study $(STUDY))
 
 env: $(READY) ## the environment of requirements.lock, in .venv
 

@@ -145,6 +145,27 @@ def test_target_rules_say_what_they_make(finished):
         assert len(" ".join(text.splitlines()[index : index + 2]).split()) > 4, f"{target} has no docstring"
 
 
+def test_the_report_shows_images_of_every_task_an_explorer_and_what_training_cost(finished):
+    page = (finished / "results/mini/report.html").read_text(encoding="utf-8")
+    assert page.count('<img src="data:image/png;base64,') == 4 + 4 + 2, "shapes, textures, two textures"
+    numbers = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page)[1])
+    assert [line["tier"] for line in numbers["lines"]] == [
+        *("labels-shape-d0", "labels-texture-d0", "similar-near-d0")
+    ]
+    assert re.search(r"cpu: 3 runs, 0\.\d\d core-hours", page)
+
+
+def test_the_table_of_runs_knows_that_all_are_done(finished):
+    program = PROJECT / "workflow/scripts/status.py"
+    done = subprocess.run(
+        [sys.executable, program, "--study", finished / "mini.yaml", "--results", finished / "results"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith("mini: 3 runs: 3 done; 3 of 3 measures"), done.stdout + done.stderr
+
+
 def test_the_snakemake_report_holds_the_figures(finished, tmp_path):
     page = tmp_path / "snakemake-report.html"
     snakemake(finished, "--report", str(page))

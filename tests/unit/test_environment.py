@@ -63,6 +63,7 @@ def test_conda_environment_names_the_direct_dependencies_at_the_locked_versions(
 
 def test_everything_the_library_imports_is_a_direct_dependency():
     names = {"yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
+    names |= {"vl_convert": "vl-convert-python"}
     files = [*(PROJECT / "src").rglob("*.py"), *(PROJECT / "workflow/scripts").glob("*.py")]
     pattern = re.compile(r"^\s*(?:import (?=\w)|from (?=\w[\w.]* import ))([A-Za-z_]\w*)", re.MULTILINE)
     imported = {name for file in files for name in pattern.findall(file.read_text())}

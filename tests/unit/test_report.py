@@ -22,13 +22,14 @@ def tables_of(paths, **more):
     return read_tables(load_study(paths["study"]), **{name: paths[name] for name in TABLES}, **more)
 
 
-def page_of(folder, **options):
+def page_of(folder, explored=False, **options):
     paths = simulate(folder, **options)
     tables = tables_of(paths, profiles=paths["profiles"])
     for name in figures_of(tables.study):
         figure, data = import_module(f"spectral_priority.{FIGURES[name]}").draw(tables)
         save(figure, data, *(folder / "figures" / f"{name}.{kind}" for kind in ("svg", "png", "csv")))
-    return build_page(tables_of(paths), paths["results"], folder / "figures")
+    profiles = paths["profiles"] if explored else None
+    return build_page(tables_of(paths), paths["results"], folder / "figures", profiles=profiles)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def small_page(tmp_path_factory):
 class Elements(HTMLParser):
     """The tags, attributes and text of a page."""
 
-    VOID = frozenset({"meta", "img", "br", "link", "hr"})
+    VOID = frozenset({"meta", "img", "br", "link", "hr", "input"})
 
     def __init__(self, page):
         super().__init__()
@@ -85,6 +86,19 @@ def test_the_page_stands_alone(page):
         assert not any(name.startswith("on") for name in attributes)
     assert "@import" not in page
     assert "url(" not in page.split("</style>")[0]
+
+
+def test_the_page_with_an_explorer_stands_alone_too(tmp_path):
+    explored = page_of(tmp_path, explored=True, families=("labels",), seeds=1)
+    elements = Elements(explored)
+    assert not elements.open
+    scripts = [attributes for tag, attributes in elements.found if tag == "script"]
+    assert len(scripts) == 3 and all("src" not in attributes for attributes in scripts)
+    for tag, attributes in elements.found:
+        assert tag not in ("link", "iframe", "object", "embed")
+        assert attributes.get("src", "data:").startswith("data:")
+        assert not any(name.startswith("on") for name in attributes)
+    assert len(explored) < 2_500_000
 
 
 def test_links_lead_to_sections_and_ids_are_unique(page):
@@ -179,6 +193,15 @@ def test_what_a_study_file_says_is_text_not_markup(tmp_path):
     page = page_of(tmp_path, families=("labels",), seeds=1, question=attack)
     assert "<script" not in page
     assert attack in Elements(page).text
+
+
+def test_what_a_study_file_says_is_no_markup_in_the_explorer_either(tmp_path):
+    attack = "</script><script>alert(1)</script>"
+    recipes = {"base": {"steps": 600}, "x'\"<b>": {"steps": 600}}
+    with pytest.raises(InputError, match="recipes"):
+        simulate(tmp_path, families=("labels",), seeds=1, recipes=recipes)
+    page = page_of(tmp_path, explored=True, families=("labels",), seeds=1, question=attack)
+    assert len([tag for tag, _ in Elements(page).found if tag == "script"]) == 3
 
 
 def test_a_missing_run_is_refused_by_name(tmp_path):

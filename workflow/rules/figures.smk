@@ -3,6 +3,11 @@
 # Makes: results/<study>/figures/<figure>.{svg,png,csv}, results/<study>/report.html; when asked for, a picture of any
 # result file: the same path with pictures/ for spectra/ or complexity/, and .svg, .png or .csv for .h5.
 
+REPORT_TEMPLATES = [
+    PROJECT / "src" / "spectral_priority" / name
+    for name in ("report/page.html.j2", "explorer/fragment.html.j2", "explorer/explorer.js")
+]
+
 
 rule figure:
     """Draw one figure, with the numbers behind it."""
@@ -60,14 +65,23 @@ rule report_page:
         priority=rules.gather.output.priority,
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
+        profiles=rules.gather.output.profiles,
         correlations=rules.correlate.output.correlations,
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         others=OTHER_TABLES.values(),
         audits=expand(AUDIT, pack=PACKS, format="json"),
+        images=expand(IMAGES, pack=PACKS),
+        manifests=expand(MANIFEST, tier=TIERS),
+        indices=expand(INDICES, tier=TIERS),
         figures=FIGURE_FILES,
     output:
-        page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="report"),
+        page=report(
+            f"{RESULTS}/report.html",
+            caption="../report/page.rst",
+            category="report",
+            labels={"page": "the study's report"},
+        ),
     log:
         f"{LOGS}/report.log",
     benchmark:
@@ -81,7 +95,7 @@ rule report_page:
     params:
         results=lambda wc, output: os.path.dirname(output.page),
         others=arguments_of(OTHER_TABLES),
-        template=file_sha256(PROJECT / "src" / "spectral_priority" / "report" / "page.html.j2")[:16],
+        templates=[file_sha256(path)[:16] for path in REPORT_TEMPLATES],
         code=CODE["report"],
     message:
         "report of {STUDY.study}: {output.page}"
@@ -90,6 +104,7 @@ rule report_page:
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
         " --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
+        " --profiles {input.profiles:q} --images {input.images:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
 
 

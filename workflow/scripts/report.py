@@ -26,6 +26,10 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
         )
+    options.add_argument("--profiles", type=Path, help="profiles.h5, for the explorer")
+    options.add_argument(
+        "--images", nargs="*", default=[], type=Path, help="images.h5 of the data sets, in the study's order"
+    )
     options.add_argument("--audits", nargs="*", default=[], type=Path, help="audit.json of the data sets")
     options.add_argument("--output", required=True, type=Path, help="page to make")
     return options.parse_args()
@@ -44,7 +48,14 @@ def main(arguments: argparse.Namespace) -> None:
         claims=arguments.claims,
         **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
-    page = build_page(tables, arguments.results, arguments.figures_from, arguments.audits)
+    page = build_page(
+        tables,
+        arguments.results,
+        arguments.figures_from,
+        arguments.audits,
+        arguments.profiles,
+        dict(zip(tables.study.datasets, arguments.images, strict=True)) if arguments.images else None,
+    )
     write_text(arguments.output, page)
     logging.info("%s: %d kB", arguments.output, len(page) // 1000)
 

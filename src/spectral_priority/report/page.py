@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..errors import InputError
+from ..explorer.fragment import explorer
 from ..figures.tables import (
     Tables,
     class_order_row,
@@ -39,6 +40,7 @@ from .parts import (
     unreached,
 )
 from .shortcuts import shortcut_rows
+from .strips import tier_strips
 
 CAPTIONS = {
     "complexity": "Priority against the complexity of the task. A point is a draw (seeds averaged, ±1 standard error); "
@@ -98,19 +100,30 @@ SOURCES = (
 """Source, link, what is taken from it."""
 
 
-def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Path] = ()) -> str:
+def build_page(
+    tables: Tables,
+    results: Path,
+    figures: Path,
+    audits: Sequence[Path] = (),
+    profiles: Path | None = None,
+    images: Mapping[str, Path] | None = None,
+) -> str:
     """Return the report as one page of HTML.
 
     Parameters
     ----------
     tables : Tables
-        The study's tables (profiles are not used).
+        The study's tables (their profiles are not used).
     results : path
         results/<study>, with tiers/ and runs/.
     figures : path
         Folder of the figures' SVG files.
     audits : sequence of path
         audit.json of the study's data sets.
+    profiles : path, optional
+        profiles.h5, for the explorer; None: the page has none, and no script.
+    images : mapping of path, optional
+        Data set → its images.h5, for strips of images; None: the page has none.
 
     Raises
     ------
@@ -121,6 +134,7 @@ def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Pa
     records = run_records(tables, results)
     correlations, left_out = correlation_rows(tables)
     sentences, classes = answer(tables), None
+    strips, strips_left_out = tier_strips(study, results, images) if images else ([], 0)
     if tables.class_learning:
         classes = {
             "figure": _figure(figures, "class-learning", CLASS_LEARNING),
@@ -140,6 +154,9 @@ def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Pa
         sentences=sentences,
         claims=tables.claims.to_dict("records"),
         audits=audit_sections(audits),
+        strips=strips,
+        strips_left_out=strips_left_out,
+        explorer=explorer(study, profiles, tables.learning, primary(study)) if profiles else None,
         figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
         contrasts={
             "figure": _figure(figures, "contrasts", CONTRASTS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -214,12 +215,36 @@ def provenance_facts(records: dict[tuple[str, str, int], dict[str, Any]]) -> dic
         "commits": sorted({record["provenance"].get("commit", "unknown") for record in kept}),
         "versions": {package: ", ".join(sorted(found)) for package, found in versions.items()},
         "code": sorted({record["code"] for record in kept}),
-        "devices": sorted({record["device"] for record in kept}),
         "runs": len(kept),
-        "seconds": sum(record["seconds"] for record in kept),
+        "time": training_time(kept),
         "steps": sum(record["optimizer_steps_run"] for record in kept),
         "interrupted": sum(len(record["attempts"]) > 1 for record in kept),
     }
+
+
+def training_time(records: Iterable[dict[str, Any]]) -> list[str]:
+    """Say how long training took on each device, attempts that were killed included as far as they were saved.
+
+    Examples
+    --------
+    >>> gpu = {"device": "NVIDIA X", "seconds": 5400, "threads": 4, "options": {"gpus": 2}}
+    >>> training_time([gpu, {"device": "cpu", "seconds": 1800, "threads": 2}])
+    ['NVIDIA X: 1 run, 3.00 GPU-hours', 'cpu: 1 run, 1.00 core-hours (0.50 hours)']
+    """
+    runs: dict[str, int] = {}
+    hours: dict[str, float] = {}
+    shares: dict[str, float] = {}
+    for record in records:
+        device, took = record["device"], record["seconds"] / 3600
+        many = record.get("threads", 1) if device == "cpu" else record.get("options", {}).get("gpus", 1)
+        runs[device] = runs.get(device, 0) + 1
+        hours[device] = hours.get(device, 0.0) + took
+        shares[device] = shares.get(device, 0.0) + took * many
+    return [
+        f"{device}: {runs[device]} run{'s' * (runs[device] != 1)}, {shares[device]:,.2f} "
+        + (f"core-hours ({hours[device]:,.2f} hours)" if device == "cpu" else "GPU-hours")
+        for device in sorted(runs)
+    ]
 
 
 def _text(value: Any) -> str:

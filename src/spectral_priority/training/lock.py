@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,35 @@ class Lock:
         except OSError:
             return  # a hiccup of the disk: the next look tells
         self._lost, self._looked = not ours, time.time()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A lock as someone else sees it.
+
+    Attributes
+    ----------
+    holder : dict
+        `host`, `pid`, `job`, `since`; empty where the lock can't be read.
+    age : float
+        Seconds since its last sign of life, by this machine's clock.
+    abandoned : bool
+        Whether a new start would take it over.
+    """
+
+    holder: dict[str, Any]
+    age: float
+    abandoned: bool
+
+
+def last_seen(folder: Path) -> Seen | None:
+    """Look at a folder's lock without touching it; None where nobody holds it."""
+    try:
+        age = time.time() - (folder / "lock").stat().st_mtime
+    except OSError:
+        return None
+    holder = _read(folder / "lock")
+    return Seen(holder, age, _abandoned(holder, age))
 
 
 def _abandoned(holder: dict[str, Any], age: float) -> bool:
