@@ -26,6 +26,7 @@ from ..figures.tables import (
 from ..store.provenance import provenance
 from .answer import Sentence, answer
 from .audits import audit_sections
+from .captions import further
 from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
@@ -140,7 +141,7 @@ def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Pa
         sentences=sentences,
         claims=tables.claims.to_dict("records"),
         audits=audit_sections(audits),
-        figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
+        figures=[_figure(figures, name, caption) for name, caption in (*CAPTIONS.items(), *further(study))],
         contrasts={
             "figure": _figure(figures, "contrasts", CONTRASTS),
             "sentences": level_sentences(tables),
