@@ -30,8 +30,8 @@ def by_level(study: Study, rows: pd.DataFrame, keys: Sequence[str] = ()) -> pd.D
     -------
     DataFrame
         family, level, the keys, value, standard_error, interval (`draws`, `seeds`, or `measured` where there is one
-        run), reach (half of the t interval at the study's confidence; of the normal one for `measured`), draws, runs;
-        without controls. Combinations that not every run of the level has are left out.
+        run), reach (half of the t interval at the study's confidence, but no less than the runs' own errors make it),
+        draws, runs; without controls. Combinations that not every run of the level has are left out.
     """
     keys, parts = list(keys), []
     tiers = study.list_tiers()
@@ -57,12 +57,15 @@ def _mean(own: pd.DataFrame, keys: list[str], confidence: float) -> pd.DataFrame
         interval, error, free = "seeds", runs["std"] / np.sqrt(runs["size"]), runs["size"] - 1
     else:
         interval, error, free = "measured", own.groupby(keys, sort=False)["standard_error"].first(), np.inf
+    # Two seeds that agree by chance would leave no interval: it is no shorter than what one run's own error makes it.
+    squares = (own["standard_error"] ** 2).groupby([own[key] for key in keys], sort=False).mean()
+    within = np.sqrt(squares / runs["size"]).fillna(0.0) * student.ppf((1 + confidence) / 2, np.inf)
     found = pd.DataFrame(
         {
             "value": draws["mean"],
             "standard_error": error,
             "interval": interval,
-            "reach": error * student.ppf((1 + confidence) / 2, free),
+            "reach": np.maximum(error * student.ppf((1 + confidence) / 2, free), within),
             "draws": draws["size"],
             "runs": runs["size"],
         }

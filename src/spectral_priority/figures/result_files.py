@@ -126,7 +126,9 @@ def shortcut_gallery(study: Study, results: Path, instance: str) -> Gallery:
     for class_name in found["class"].values.astype(str):
         own = facts.index["probe"][facts.label["probe"] == number.get(class_name, -1)]
         if not len(own):
-            raise InputError(path, f"holds the class {class_name!r}, of which {run.tier} has no probe image")
+            raise InputError(
+                path, f"holds the class {str(class_name)!r}, of which {run.tier} has no probe image"
+            )
         sources.append(int(own[0]))
     packed = PackedImages(results / folder_of(study, study.dataset_of(run.tier)) / "images.h5")
     pixels = packed.read(np.array(sources)) / 255.0
