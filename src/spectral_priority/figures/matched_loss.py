@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.stats import t as student
 
 from ..config.statistics import Statistics
 from ..statistics.draws import MOST_UNREACHED
-from .levels import by_level, clear_rule, of_runs
+from .levels import by_level, of_runs
 from .style import GREY, OKABE_ITO, frame, grid, signed, styled
 from .tables import SCALAR_NAMES, Tables, at_reading, families, levels_of, reading_name, sources
 
@@ -93,6 +94,7 @@ def finding(tables: Tables, data: pd.DataFrame) -> str:
     """Say in which families levels differ at matched loss as at the last checkpoint."""
     name, unit = SCALAR_NAMES[tables.study.statistics.scalar], _unit(tables)
     matched = reading_name("matched-loss", tables.study.statistics.matched_fraction)
+    confidence = tables.study.statistics.confidence
     kept, lost, unclear, without, best = [], [], [], [], None
     for family, rows in data.groupby("family", sort=False):
         last = rows[rows["reading"] == "last checkpoint"].set_index("level")
@@ -104,7 +106,7 @@ def finding(tables: Tables, data: pd.DataFrame) -> str:
         ends = last.loc[levels, "value"]
         low, high = ends.idxmin(), ends.idxmax()
         at_end, at_loss = (table.loc[high, "value"] - table.loc[low, "value"] for table in (last, there))
-        if not (_is_clear(last, low, high) and _is_clear(there, low, high)):
+        if not all(is_clear(found, low, high, confidence) for found in (last, there)):
             unclear.append(family)
         elif at_loss > 0:
             kept.append(family)
@@ -130,9 +132,29 @@ def finding(tables: Tables, data: pd.DataFrame) -> str:
     return f"At matched loss levels differ in their {name} {'; '.join(said)} ({numbers})"
 
 
-def _is_clear(rows: pd.DataFrame, low: str, high: str) -> bool:
-    difference = abs(rows.loc[high, "value"] - rows.loc[low, "value"])
-    return bool(difference > np.hypot(*rows.loc[[low, high], "reach"]))
+def is_clear(rows: pd.DataFrame, low: str, high: str, confidence: float) -> bool:
+    """Say whether two levels differ by a two-sample t interval over draws, or seeds; single runs tell no spread.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        value, standard_error, interval, draws, runs, by level.
+    low, high : str
+        Levels.
+    confidence : float
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"value": [1.0, 2.0], "standard_error": 0.1, "interval": "seeds", "draws": 1, "runs": 2})
+    >>> is_clear(rows, 0, 1, 0.95), is_clear(rows.assign(standard_error=0.2), 0, 1, 0.95)
+    (True, False)
+    """
+    pair = rows.loc[[low, high]]
+    if (pair["interval"] == "measured").any():
+        return False
+    several = pair["draws"].where(pair["interval"] == "draws", pair["runs"])
+    wide = student.ppf((1 + confidence) / 2, several.sum() - 2)
+    return bool(abs(np.diff(pair["value"])[0]) > wide * np.hypot(*pair["standard_error"]))
 
 
 def _unit(tables: Tables) -> str:
@@ -189,8 +211,9 @@ def _note(tables: Tables, data: pd.DataFrame) -> str:
     missing = "; ".join(hidden)
     return (
         f"Points: mean over draws (seeds averaged), {of_runs(data[data['shown']])}. Matched loss: where the loss on "
-        f"fixed training images first falls to that part of the label entropy. {clear_rule(tables.study)} The lowest "
-        f"and the highest level of the last checkpoint are compared, at both readings."
+        f"fixed training images first falls to that part of the label entropy. Clear: the lowest "
+        f"and the highest level of the last checkpoint differ at both readings by their two-sample "
+        f"{100 * tables.study.statistics.confidence:g} % t interval, uncorrected."
         + (f" Not drawn, above {100 * MOST_UNREACHED:g} %: {missing}." if missing else "")
         + f" {sources(tables.study)}"
     )

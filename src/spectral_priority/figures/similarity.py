@@ -32,7 +32,8 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     figure : Figure
     data : DataFrame
         dataset, label, kind, first, second (class names), first_place, second_place (in clustered order; empty where a
-        class has no similarity), similarity, tiers (those that have both classes).
+        class has no similarity), similarity, tiers (those that have both classes); of more than 300 classes only pairs
+        that some tier has.
     """
     study, results = tables.study, tables.results
     found = similarities(study, results)
@@ -219,17 +220,18 @@ def _table(one: Similarity, order: np.ndarray, members: dict[str, dict[str, int]
     place = np.full(len(one.classes), np.nan)
     place[order] = np.arange(len(order))
     names = np.array(one.classes)
-    has = {tier: np.isin(names, list(own)) for tier, own in members.items()}
-    both = [
-        " ".join(tier for tier in has if has[tier][a] and has[tier][b])
-        for a, b in zip(first, second, strict=True)
-    ]
+    both = np.full(len(first), "", dtype=object)
+    for tier, own in members.items():
+        has = np.isin(names, list(own))
+        both[has[first] & has[second]] += f" {tier}"
+    if len(names) > MOST_ORDERED:  # the matrix itself is a file of the data set
+        first, second, both = (of[both != ""] for of in (first, second, both))
     return pd.DataFrame(
         {
             "dataset": one.dataset, "label": one.label, "kind": one.kind, "first": names[first],
             "second": names[second],
             "first_place": place[first], "second_place": place[second], "similarity": one.matrix[first, second],
-            "tiers": both,
+            "tiers": [tiers.strip() for tiers in both],
         }
     )  # fmt: skip
 
