@@ -16,6 +16,8 @@ MOST_PANELS, MOST_NAMES = 6, 7
 """Label columns, and classes with a colour and a name of their own."""
 CLEAR = 3.0
 """Standard errors over images that two centroids must differ by: the lowest and the highest of many are compared."""
+MOST_DRAWN = 50
+"""Grey lines up to which they are lines in the SVG, too."""
 NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
 
@@ -117,8 +119,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         line = rows[rows["class"] == name]
         label = f"{len(quiet)} others" if number == 0 else None
         axes.plot(
-            line["ring"], line["power_density"], color=GREY, linewidth=0.5, alpha=0.6, label=label, zorder=1
-        )
+            line["ring"], line["power_density"], color=GREY, linewidth=0.5, alpha=0.6, label=label, zorder=1,
+            rasterized=len(quiet) > MOST_DRAWN,
+        )  # fmt: skip
     for name, colour in colours.items():
         line = rows[rows["class"] == name]
         label = f"{name[:24]}: {line['centroid'].iloc[0]:.1f}"

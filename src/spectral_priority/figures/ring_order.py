@@ -42,7 +42,14 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         axes.set_title(family, pad=3)
         if place % columns == 0:
             axes.set_ylabel("step of half the change")
-    frame(figure, finding(data), _note(tables, data))
+    most = {family: rows["level"].nunique() for family, rows in data.groupby("family", sort=False)}
+    left = [
+        f"{family} shows {MOST_LINES} of {count} levels"
+        for family, count in most.items()
+        if count > MOST_LINES
+    ]
+    left += [f"left out for room: {', '.join(present[MOST_PANELS:])}"] if len(present) > MOST_PANELS else []
+    frame(figure, finding(data), _note(tables, data) + (f" {'; '.join(left)}." if left else ""))
     return figure, data
 
 

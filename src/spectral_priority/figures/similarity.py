@@ -17,7 +17,7 @@ from .result_files import Similarity, manifest, similarities
 from .style import OKABE_ITO, SHARE_COLOURS, TWO_COLUMNS, canvas, frame, level_colours, styled
 from .tables import Tables, levels_of
 
-MOST_MATRICES, MOST_NAMES, MOST_TIERS = 3, 40, 24
+MOST_MATRICES, MOST_NAMES, MOST_TIERS = 3, 40, 18
 """Similarities, class names and tiers that one figure can show."""
 MOST_ORDERED = 300
 """Classes up to which neighbouring leaves are put in the best order: its time grows with their cube."""
@@ -42,7 +42,10 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     orders = [_order(one.matrix) for one in shown]
     heights = [76.0] * len(shown)
     figure = canvas(TWO_COLUMNS, sum(heights))
-    panels = figure.subplots(len(shown), 3, squeeze=False, width_ratios=[2.0, 5, 1.1], height_ratios=heights)
+    strips = max(2.0, 0.2 * max(len(_tiers_of(tables, one)) for one in shown))  # names need room
+    panels = figure.subplots(
+        len(shown), 3, squeeze=False, width_ratios=[strips, 5, 1.1], height_ratios=heights
+    )
     parts = []
     for row, one, (order, tree) in zip(panels, shown, orders, strict=True):
         tiers = _tiers_of(tables, one)
