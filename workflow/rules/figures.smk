@@ -65,7 +65,7 @@ rule tier_figures:
         svg=[
             report(
                 path,
-                caption="../report/figure.rst",
+                caption="../report/tier_figure.rst",
                 category=PER_TIER[0],
                 labels={"figure": PER_TIER[0], "tier": tier},
             )
