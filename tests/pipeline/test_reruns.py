@@ -8,7 +8,7 @@ from conftest import planned, snakemake
 
 pytestmark = pytest.mark.pipeline
 
-STATISTICS = {"gather", "correlate", "figure", "report_page"}
+STATISTICS = {"gather", "over_training", "correlate", "figure", "tier_figures", "report_page"}
 
 
 def edit(path, old, new):

@@ -14,14 +14,24 @@ from simulated_study import simulate
 
 from spectral_priority import complexity
 from spectral_priority.config import load_study
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, OF_SHORTCUTS, PER_TIER
+from spectral_priority.figures import (
+    FIGURES,
+    OF_ARTEFACTS,
+    OF_CLASSES,
+    OF_FILES,
+    OF_MEASURES,
+    OF_SHORTCUTS,
+    PER_TIER,
+)
 from spectral_priority.figures.save import save
 from spectral_priority.figures.tables import COMPLEXITY_NAMES, read_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("priority", "complexity", "learning", "profiles", "correlations", "contrasts", "claims")
-DRAWN = [name for name in FIGURES if name not in OF_ARTEFACTS + OF_CLASSES + OF_SHORTCUTS]
-"""test_alignment.py, test_class_learning.py and test_shortcut_tables.py draw the others."""
+ELSEWHERE = {*OF_ARTEFACTS, *OF_CLASSES, *OF_SHORTCUTS, *OF_MEASURES, *OF_FILES}
+"""Figures that test_alignment.py, test_class_learning.py, test_shortcut_tables.py, test_measured_figures.py and
+test_shortcut_gallery.py draw."""
+DRAWN = [name for name in FIGURES if name not in ELSEWHERE]
 
 
 def tables_of(folder, **options):
@@ -228,7 +238,7 @@ def test_sixty_tiers_say_what_was_left_out(tmp_path):
     assert "regroup shows 8 of 10 levels" in " ".join(note_of(draw("profiles", many)[0]).split())
 
 
-def test_the_program_draws_without_torch_and_refuses_a_missing_tier(tmp_path):
+def test_the_program_draws_without_torch_one_figure_or_that_of_every_tier(tmp_path):
     paths = simulate(tmp_path, families=("labels",), seeds=1)
     outputs = [f"--{kind}={tmp_path / 'out'}.{kind}" for kind in ("svg", "png", "csv")]
     inputs = [f"--{name}={paths[name]}" for name in ("study", *TABLES)]
@@ -244,11 +254,26 @@ def test_the_program_draws_without_torch_and_refuses_a_missing_tier(tmp_path):
     )
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "out.svg").exists()
-    refused = subprocess.run(
-        [sys.executable, script, "--figure=heatmap", *inputs, *outputs], capture_output=True, text=True
+    every = subprocess.run(
+        [sys.executable, script, "--figure=heatmap", *inputs, f"--folder={tmp_path / 'all'}"],
+        capture_output=True,
+        text=True,
     )
-    assert refused.returncode == 2
-    assert "--tier: found None, but the figure heatmap needs one" in refused.stderr
+    assert every.returncode == 0, every.stderr
+    tiers = [f"labels-{label}-d0" for label in ("orientation", "ring", "shape")]
+    assert sorted(path.name for path in (tmp_path / "all").glob("*.svg")) == [
+        f"heatmap-{tier}.svg" for tier in tiers
+    ]
+    for asked, said in (
+        ("--figure=heatmap", "--folder: found None"),
+        ("--figure=profiles", "shows all tiers and takes none"),
+    ):
+        tier = ["--tier=labels-ring-d0"] if "profiles" in asked else []
+        refused = subprocess.run(
+            [sys.executable, script, asked, *tier, *inputs, *outputs], capture_output=True, text=True
+        )
+        assert refused.returncode == 2
+        assert said in refused.stderr
 
 
 def note_of(figure):

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from importlib import import_module
 
 import pytest
+from made_curves import write_curves
 from simulated_study import QUESTION, simulate
 
 from spectral_priority.config import load_study
@@ -24,7 +25,8 @@ def tables_of(paths, **more):
 
 def page_of(folder, explored=False, **options):
     paths = simulate(folder, **options)
-    tables = tables_of(paths, profiles=paths["profiles"])
+    made = write_curves(load_study(paths["study"]), folder)
+    tables = tables_of(paths, profiles=paths["profiles"], **made)
     for name in figures_of(tables.study):
         figure, data = import_module(f"spectral_priority.{FIGURES[name]}").draw(tables)
         save(figure, data, *(folder / "figures" / f"{name}.{kind}" for kind in ("svg", "png", "csv")))
@@ -115,10 +117,9 @@ def test_links_lead_to_sections_and_ids_are_unique(page):
 
 def test_every_figure_has_its_finding_as_alternative_text(page):
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(images) == 6
-    assert all(
-        "centroid" in image["alt"] or "runs" in image["alt"] or "ρ" in image["alt"] for image in images
-    )
+    assert len(images) == 10
+    told = ("centroid", "runs", "ρ", "similarity")
+    assert all(any(word in image["alt"] for word in told) for image in images)
 
 
 def test_the_answer_holds_slope_interval_and_claims(page):

@@ -16,7 +16,8 @@ from spectral_priority.config.instances import masks_of, of_measure, probe_of
 from spectral_priority.config.sources import source_of
 from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.errors import InputError
-from spectral_priority.figures import FIGURES, OF_ARTEFACTS, OF_CLASSES, OF_SHORTCUTS, PER_TIER, figures_of
+from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_instance
+from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.stale_locks import clear_after_dead
@@ -65,7 +66,16 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                         "complexity",
                         "train",
                     ),
-                    *("gather", "correlate", "align", "learned_first", "shortcuts", "report", "picture"),
+                    *(
+                        "gather",
+                        "correlate",
+                        "align",
+                        "learned_first",
+                        "shortcuts",
+                        "over_training",
+                        "report",
+                        "picture",
+                    ),
                 )
             },
             **{

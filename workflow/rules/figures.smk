@@ -21,15 +21,13 @@ rule figure:
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         others=lambda wc: tables_of(wc.figure).values(),
+        files=lambda wc: files_of(wc.figure),
     output:
         svg=report(
             f"{RESULTS}/figures/{{figure}}.svg",
             caption="../report/figure.rst",
-            category=lambda wc: figure_parts(wc.figure)[0],
-            labels=lambda wc: {
-                "figure": figure_parts(wc.figure)[0],
-                "tier": figure_parts(wc.figure)[1] or "all",
-            },
+            category=lambda wc: wc.figure,
+            labels=lambda wc: {"figure": wc.figure, "tier": "all"},
         ),
         png=f"{RESULTS}/figures/{{figure}}.png",
         csv=f"{RESULTS}/figures/{{figure}}.csv",
@@ -44,18 +42,64 @@ rule figure:
         mem_mb=2000,
         runtime=20,
     params:
-        kind=lambda wc: figure_parts(wc.figure)[0],
         others=lambda wc: arguments_of(tables_of(wc.figure)),
-        tier=lambda wc: ["--tier", figure_parts(wc.figure)[1]] if figure_parts(wc.figure)[1] else [],
-        code=lambda wc: CODE[f"figure {figure_parts(wc.figure)[0]}"],
+        results=lambda wc: ["--results", "results"] if files_of(wc.figure) else [],
+        code=lambda wc: CODE[f"figure {wc.figure}"],
     message:
         "figure {wildcards.figure}"
     shell:
-        'python "$PROGRAMS/figure.py" --figure {params.kind:q} {params.tier:q} --study {input.study:q}'
+        'python "$PROGRAMS/figure.py" --figure {wildcards.figure:q} --study {input.study:q}'
         " --priority {input.priority:q} --complexity {input.complexity:q} --learning {input.learning:q}"
         " --profiles {input.profiles:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --claims {input.claims:q} {params.others:q}"
+        " --claims {input.claims:q} {params.others:q} {params.results:q}"
         " --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} --log {log:q} --expect-code {params.code}"
+
+
+rule tier_figures:
+    """Draw the figure of each single tier, all by one program: starting it takes longer than drawing."""
+    input:
+        study=RESOLVED,
+        priority=rules.gather.output.priority,
+        complexity=rules.gather.output.complexity,
+        learning=rules.gather.output.learning,
+        profiles=rules.gather.output.profiles,
+        correlations=rules.correlate.output.correlations,
+        contrasts=rules.correlate.output.contrasts,
+        claims=rules.correlate.output.claims,
+    output:
+        svg=[
+            report(
+                path,
+                caption="../report/tier_figure.rst",
+                category=PER_TIER[0],
+                labels={"figure": PER_TIER[0], "tier": tier},
+            )
+            for tier in TIERS
+            for path in expand(TIER_FIGURE, figure=PER_TIER[0], tier=tier, format="svg")
+        ],
+        png=expand(TIER_FIGURE, figure=PER_TIER[0], tier=TIERS, format="png"),
+        csv=expand(TIER_FIGURE, figure=PER_TIER[0], tier=TIERS, format="csv"),
+    log:
+        f"{LOGS}/figures/{PER_TIER[0]}.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/{PER_TIER[0]}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        figure=PER_TIER[0],
+        folder=lambda wc, output: os.path.dirname(output.csv[0]),
+        code=CODE[f"figure {PER_TIER[0]}"],
+    message:
+        "figure {params.figure} of every tier"
+    shell:
+        'python "$PROGRAMS/figure.py" --figure {params.figure:q} --study {input.study:q}'
+        " --priority {input.priority:q} --complexity {input.complexity:q} --learning {input.learning:q}"
+        " --profiles {input.profiles:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
+        " --claims {input.claims:q} --folder {params.folder:q} --log {log:q} --expect-code {params.code}"
 
 
 rule report_page:

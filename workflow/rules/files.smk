@@ -27,8 +27,12 @@ TASK_PICTURE = f"{RESULTS}/pictures/{{tier}}/{{spectrum}}.{{format}}"
 DATA_PICTURE = "results/data/{pack}/pictures/{label}/{spectrum}.{format}"
 FIGURE = f"{RESULTS}/figures/{{figure}}.{{format}}"
 
-FIGURE_NAMES = figures_of(STUDY) + [f"{name}-{tier}" for name in PER_TIER for tier in TIERS]
-FIGURE_FILES = expand(FIGURE, figure=FIGURE_NAMES, format=["svg", "png", "csv"])
+FIGURE_NAMES = figures_of(STUDY)
+TIER_FIGURE = FIGURE.replace("{figure}", "{figure}-{tier}")
+FIGURE_FILES = [
+    *expand(FIGURE, figure=FIGURE_NAMES, format=["svg", "png", "csv"]),
+    *expand(TIER_FIGURE, figure=PER_TIER, tier=TIERS, format=["svg", "png", "csv"]),
+]
 RUN_FILES = [
     f"{RUN.format(tier=run.tier, recipe=run.recipe, seed=run.seed)}/{name}"
     for run in RUNS
@@ -157,14 +161,6 @@ def several_gpus(number):
     )
 
 
-def figure_parts(name):
-    """Split a figure's name into its kind and, for figures of one tier, the tier."""
-    for kind in PER_TIER:
-        if name.startswith(f"{kind}-"):
-            return kind, name.removeprefix(f"{kind}-")
-    return name, None
-
-
 def tables_where(asked, *names):
     """Tables that only some studies have, by the arguments that take them; none where the study has not."""
     return {f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv" for name in names if asked}
@@ -174,12 +170,18 @@ ALIGNMENT = tables_where(STUDY.artefacts(), "alignment", "alignment_summary", "a
 CLASS_LEARNING = tables_where(STUDY.learned_first, "class_learning", "class_learning_summary", "class_curves")
 CLASS_LEARNED = {name: path for name, path in CLASS_LEARNING.items() if name == "--class-learning"}
 SHORTCUTS = tables_where(of_measure(STUDY, "shortcuts"), "shortcuts", "shortcuts_summary")
+OVER_TRAINING = tables_where(set(OF_MEASURES) & set(figures_of(STUDY)), "over_training")
 OTHER_TABLES = {**ALIGNMENT, **CLASS_LEARNING, **SHORTCUTS}
 
 
 def tables_of(name):
     """Those of them that a figure shows, by argument; no other figure waits for them."""
-    shown = ((OF_ARTEFACTS, ALIGNMENT), (OF_CLASSES, CLASS_LEARNING), (OF_SHORTCUTS, SHORTCUTS))
+    shown = (
+        (OF_ARTEFACTS, ALIGNMENT),
+        (OF_CLASSES, CLASS_LEARNING),
+        (OF_SHORTCUTS, SHORTCUTS),
+        (OF_MEASURES, OVER_TRAINING),
+    )
     return {
         argument: path for figures, tables in shown if name in figures for argument, path in tables.items()
     }
@@ -188,6 +190,21 @@ def tables_of(name):
 def arguments_of(files):
     """Files by argument, as words of a command."""
     return [word for pair in files.items() for word in pair]
+
+
+def gallery_files():
+    """What the shortcut gallery shows: the masks of the study's first run, and that run's images."""
+    run, instance = RUNS[0], gallery_instance(STUDY)
+    if instance is None:
+        return []
+    spectra = SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
+    images = IMAGES.format(pack=pack_of(run.tier))
+    return [spectra, images, *(name.format(tier=run.tier) for name in (MANIFEST, INDICES))]
+
+
+def files_of(name):
+    """Result files that a figure shows beside the tables; the program finds them under results/."""
+    return list(dict.fromkeys(FILES_OF.get(name, [])))
 
 
 ARTEFACT_SPECTRA = [
@@ -205,6 +222,19 @@ DATA_SPECTRA = [
     for spectrum in ("psd", "adcs")
 ] + ARTEFACT_SPECTRA
 ADCS = [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="adcs") for pack, label in LABELS]
+FILES_OF = {
+    "data-psd": [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="psd") for pack, label in LABELS],
+    "similarity": [
+        *(
+            SIMILARITY.format(pack=pack_of(tier.name), label=label, kind=kind)
+            for tier in STUDY.list_tiers()
+            for label, kind in [STUDY.similarity_of(tier.family) or (None, None)]
+            if label
+        ),
+        *expand(MANIFEST, tier=TIERS),
+    ],
+    "shortcut-gallery": gallery_files(),
+}
 PICTURE_FILES = [
     *(
         PICTURE.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance, format="png")

@@ -2,7 +2,8 @@
 # Requires: every run, every measure, every tier's complexity.
 # Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
-# {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv.
+# {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv;
+# for those with measures whose curves figures show, over_training.csv.
 import yaml
 
 
@@ -196,3 +197,31 @@ rule shortcuts:
     shell:
         'python "$PROGRAMS/shortcuts.py" --study {input.study:q} --results results --shortcuts {output.shortcuts:q}'
         " --summary {output.summary:q} --log {log:q} --expect-code {params.code}"
+
+
+rule over_training:
+    """Gather what measures say over training, for the figures of it."""
+    input:
+        study=RESOLVED,
+        manifests=expand(MANIFEST, tier=TIERS),
+        runs=RUN_FILES,
+        spectra=SPECTRA_FILES,
+    output:
+        curves=f"{RESULTS}/over_training.csv",
+    log:
+        f"{LOGS}/over_training.log",
+    benchmark:
+        f"{BENCHMARKS}/over_training.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=CODE["over_training"],
+    message:
+        "what measures say over training in {STUDY.study}"
+    shell:
+        'python "$PROGRAMS/over_training.py" --study {input.study:q} --results results --output {output.curves:q}'
+        " --log {log:q} --expect-code {params.code}"

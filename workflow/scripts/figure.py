@@ -1,9 +1,15 @@
-"""Draw one figure of a study: SVG, PNG, and the numbers behind it as CSV."""
+"""Draw one figure of a study: SVG, PNG, and the numbers behind it as CSV.
+
+Of a figure that there is one of per tier, all are drawn, as <folder>/<figure>-<tier>.{svg,png,csv}, or one with --tier.
+"""
 
 import argparse
 import logging
 from importlib import import_module
 from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
 
 from spectral_priority.config import load_study
 from spectral_priority.errors import InputError
@@ -34,8 +40,13 @@ def arguments() -> argparse.Namespace:
         options.add_argument(
             f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
         )
+    options.add_argument("--over-training", type=Path, help="over_training.csv, for figures of it")
+    options.add_argument(
+        "--results", type=Path, help="the folder results/, for figures of other result files"
+    )
+    options.add_argument("--folder", type=Path, help="folder to make the figures of all tiers in")
     for name in ("svg", "png", "csv"):
-        options.add_argument(f"--{name}", required=True, type=Path, help="file to make")
+        options.add_argument(f"--{name}", type=Path, help="file to make, of one figure")
     return options.parse_args()
 
 
@@ -43,9 +54,16 @@ def main(arguments: argparse.Namespace) -> None:
     """Read the tables, draw, write."""
     module = FIGURES[arguments.figure]
     expect_code("figure", arguments.expect_code, roots=[module])
-    if (arguments.figure in PER_TIER) != (arguments.tier is not None):
-        needs = "needs one" if arguments.figure in PER_TIER else "shows all tiers and takes none"
-        raise InputError("--tier", f"found {arguments.tier!r}, but the figure {arguments.figure} {needs}")
+    one = arguments.figure not in PER_TIER or arguments.tier is not None
+    if arguments.figure not in PER_TIER and arguments.tier is not None:
+        raise InputError(
+            "--tier",
+            f"found {arguments.tier!r}, but the figure {arguments.figure} shows all tiers and takes none",
+        )
+    wanted = ("svg", "png", "csv") if one else ("folder",)
+    for name in wanted:
+        if getattr(arguments, name) is None:
+            raise InputError(f"--{name}", "found None", f"where to draw {arguments.figure}")
 
     tables = read_tables(
         load_study(arguments.study),
@@ -56,12 +74,26 @@ def main(arguments: argparse.Namespace) -> None:
         correlations=arguments.correlations,
         contrasts=arguments.contrasts,
         claims=arguments.claims,
+        over_training=arguments.over_training,
+        results=arguments.results,
         **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
     draw = import_module(f"spectral_priority.{module}").draw
-    figure, data = draw(tables, arguments.tier) if arguments.tier else draw(tables)
-    save(figure, data, arguments.svg, arguments.png, arguments.csv)
-    logging.info("%s: %s", arguments.svg, figure.title_text)
+    if one:
+        drawn = draw(tables, arguments.tier) if arguments.tier else draw(tables)
+        _write(drawn, arguments.svg, arguments.png, arguments.csv)
+        return
+    for tier in tables.study.list_tiers():
+        files = (
+            arguments.folder / f"{arguments.figure}-{tier.name}.{kind}" for kind in ("svg", "png", "csv")
+        )
+        _write(draw(tables, tier.name), *files)
+
+
+def _write(drawn: tuple[Figure, pd.DataFrame], svg: Path, png: Path, csv: Path) -> None:
+    figure, data = drawn
+    save(figure, data, svg, png, csv)
+    logging.info("%s: %s", svg, figure.title_text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..config.instances import of_measure
+from ..config.instances import masks_of, of_measure, probe_of
 
 if TYPE_CHECKING:
     from ..config import Study
@@ -23,6 +23,14 @@ FIGURES = {
     "alignment": "figures.alignment",
     "class-learning": "figures.class_learning",
     "shortcuts": "figures.shortcuts",
+    "matched-loss": "figures.matched_loss",
+    "ring-order": "figures.ring_order",
+    "band-accuracy": "figures.band_accuracy",
+    "paths": "figures.paths",
+    "singular-values": "figures.singular_values",
+    "similarity": "figures.similarity",
+    "data-psd": "figures.data_psd",
+    "shortcut-gallery": "figures.shortcut_gallery",
     "heatmap": "figures.heatmap",
 }
 """Figure → module of the package that draws it."""
@@ -39,9 +47,19 @@ OF_ARTEFACTS = ("alignment",)
 OF_CLASSES = ("class-learning",)
 """Figures of studies that ask which class is learned first."""
 
-
 OF_SHORTCUTS = ("shortcuts",)
 """Figures of studies with an instance of the measure `shortcuts`."""
+
+OF_MEASURES = {
+    "ring-order": ("gradient",),
+    "band-accuracy": ("band-accuracy",),
+    "paths": ("paths",),
+    "singular-values": ("weight-svd", "gradient-svd"),
+}
+"""Figures of what measures say over training → the measures of which a study must have one."""
+
+OF_FILES = ("similarity", "data-psd", "shortcut-gallery")
+"""Figures of data, classes and images, which read result files beside the tables."""
 
 
 def figures_of(study: Study) -> list[str]:
@@ -55,4 +73,19 @@ def figures_of(study: Study) -> list[str]:
         absent.update(OF_CLASSES)
     if not of_measure(study, "shortcuts"):
         absent.update(OF_SHORTCUTS)
+    if not gallery_instance(study):
+        absent.add("shortcut-gallery")
+    if not any(study.similarity_of(family) for family in study.tiers):
+        absent.add("similarity")
+    for name, measures in OF_MEASURES.items():
+        if not any(of_measure(study, measure) for measure in measures):
+            absent.add(name)
     return [name for name in FIGURES if name not in absent]
+
+
+def gallery_instance(study: Study) -> str | None:
+    """Return the instance whose masks the shortcut gallery shows: the first with its own, on the tier's images."""
+    for name in of_measure(study, "shortcuts"):
+        if masks_of(study.measures[name]) is None and probe_of(study.measures[name]) is None:
+            return name
+    return None

@@ -200,6 +200,20 @@ def signed(number: float, digits: int = 2) -> str:
     return f"{number:+.{digits}f}".replace("-", "−")
 
 
+def power(number: float, _place: int | None = None) -> str:
+    """Write the number of a tick on a log scale; powers of ten that would need many zeros, as such.
+
+    >>> power(0.02), power(1e-5), power(3e-5), power(1000)
+    ('0.02', '10⁻⁵', '3·10⁻⁵', '1000')
+    """
+    if number <= 0 or 1e-3 <= number < 1e5:
+        return f"{number:g}"
+    exponent = int(np.floor(np.log10(number) + 1e-9))
+    factor = number / 10.0**exponent
+    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return (f"{factor:.2g}·" if f"{factor:.2g}" != "1" else "") + f"10{raised}"
+
+
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import Study
+from ..config.instances import of_measure
 from ..errors import InputError
 from ..statistics.draws import MOST_UNREACHED
 from ..statistics.tables import (
@@ -23,6 +24,7 @@ from ..statistics.tables import (
     read_complexity,
     read_contrasts,
     read_learning,
+    read_over_training,
     read_priority,
     read_shortcuts,
     read_shortcuts_summary,
@@ -146,6 +148,10 @@ class Tables:
         None for a study that does not ask which class is learned first.
     shortcuts : Shortcuts or None
         None for a study without an instance of that measure.
+    over_training : DataFrame or None
+        over_training.csv; only figures of what measures say over training have it.
+    results : path or None
+        The folder results/; only figures of images, classes and data have it.
     """
 
     study: Study
@@ -159,6 +165,8 @@ class Tables:
     alignment: Alignment | None = None
     class_learning: ClassLearning | None = None
     shortcuts: Shortcuts | None = None
+    over_training: pd.DataFrame | None = None
+    results: Path | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -184,6 +192,8 @@ def read_tables(
     class_curves: Path | None = None,
     shortcuts: Path | None = None,
     shortcuts_summary: Path | None = None,
+    over_training: Path | None = None,
+    results: Path | None = None,
 ) -> Tables:
     """Read a study's tables; a missing file or column is refused by name. The report needs no profiles."""
     correlated = read_csv(correlations, CORRELATIONS)
@@ -213,7 +223,17 @@ def read_tables(
             read_class_curves(class_curves),
         ),
         shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
+        None if over_training is None else read_over_training(over_training),
+        results,
     )
+
+
+def measured(tables: Tables, measure: str) -> pd.DataFrame:
+    """Return the rows of over_training.csv of the first instance of a measure; for `gradient`, of the primary one."""
+    rows = tables.over_training[tables.over_training["measure"] == measure]
+    instances = of_measure(tables.study, measure)
+    chosen = primary(tables.study)[1] if measure == "gradient" else (instances or [""])[0]
+    return rows[rows["instance"] == chosen]
 
 
 def primary(study: Study) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from ..figures.tables import (
 from ..store.provenance import provenance
 from .answer import Sentence, answer
 from .audits import audit_sections
+from .captions import further
 from .contrasts import level_sentences
 from .parts import (
     MOST_RUNS,
@@ -157,7 +158,7 @@ def build_page(
         strips=strips,
         strips_left_out=strips_left_out,
         explorer=explorer(study, profiles, tables.learning, primary(study)) if profiles else None,
-        figures=[_figure(figures, name, caption) for name, caption in CAPTIONS.items()],
+        figures=[_figure(figures, name, caption) for name, caption in (*CAPTIONS.items(), *further(study))],
         contrasts={
             "figure": _figure(figures, "contrasts", CONTRASTS),
             "sentences": level_sentences(tables),

@@ -86,6 +86,13 @@ SHORTCUTS_SUMMARY = (
 )  # fmt: skip
 """shortcuts_summary.csv: a row per tier × recipe × instance × mask × quantity, over `n` seeds."""
 
+OVER_TRAINING = (
+    "tier", "recipe", "seed", "instance", "measure", "variable", "of", "at", "step", "value", "standard_error", "unit",
+    "n",
+)  # fmt: skip
+"""over_training.csv: a row per run of the primary recipes × instance × variable × name (`of`) × number (`at`) × step;
+`n` as the measure counts it."""
+
 CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 """claims.csv: a row per claim of the study."""
 
@@ -136,6 +143,12 @@ def read_class_learning_summary(path: str | Path) -> pd.DataFrame:
 def read_class_curves(path: str | Path) -> pd.DataFrame:
     """Read class_curves.csv; names are text."""
     return _with_names(read_csv(path, CLASS_CURVES, text=["class"]))
+
+
+def read_over_training(path: str | Path) -> pd.DataFrame:
+    """Read over_training.csv; names are text, `of` is empty where a variable is one curve."""
+    table = _with_names(read_csv(path, OVER_TRAINING, text=["of"]))
+    return table.assign(of=table["of"].fillna(""))
 
 
 def read_shortcuts(path: str | Path) -> pd.DataFrame:
