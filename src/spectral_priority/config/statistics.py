@@ -37,7 +37,10 @@ class Complexity(Section):
     reference: Reference = Reference()
     """The fixed reference space."""
     images: Count = 5000
-    """Most training images of a tier that enter pairwise measures (N3), sampled with the seed."""
+    """Most training images of a tier that nearest neighbours are looked for among (N3, CSG, TwoNN), sampled with the
+    seed."""
+    pairs: Count = 1500
+    """Most of these that enter measures of all pairs of images (silhouette, label low-frequency ratio)."""
     seed: Seed = 0
     """Seed of that sample."""
 
