@@ -81,6 +81,8 @@ rule statistics:
         measures=rules.gather.output.measures,
         complexity=rules.gather.output.complexity,
         correlations=rules.correlate.output.correlations,
+        mixed=rules.correlate.output.mixed,
+        adjusted=rules.correlate.output.adjusted,
         claims=rules.correlate.output.claims,
 
 

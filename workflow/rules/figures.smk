@@ -61,6 +61,8 @@ rule report_page:
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
         correlations=rules.correlate.output.correlations,
+        mixed=rules.correlate.output.mixed,
+        adjusted=rules.correlate.output.adjusted,
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         others=OTHER_TABLES.values(),
@@ -89,7 +91,7 @@ rule report_page:
         'python "$PROGRAMS/report.py" --study {input.study:q} --results {params.results:q} --figures-from'
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
+        " --mixed {input.mixed:q} --adjusted {input.adjusted:q} --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
 
 

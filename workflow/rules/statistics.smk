@@ -1,6 +1,6 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, mixed.csv, adjusted.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
 # {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv.
 import yaml
@@ -82,6 +82,8 @@ rule correlate:
         class_learning=CLASS_LEARNED.values(),
     output:
         correlations=f"{RESULTS}/correlations.csv",
+        mixed=f"{RESULTS}/mixed.csv",
+        adjusted=f"{RESULTS}/adjusted.csv",
         contrasts=f"{RESULTS}/contrasts.csv",
         claims=f"{RESULTS}/claims.csv",
     log:
@@ -103,7 +105,7 @@ rule correlate:
         'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --measures {input.measures:q}'
         " --complexity {input.complexity:q}"
         " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
-        " --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
+        " --mixed {output.mixed:q} --adjusted {output.adjusted:q} --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
         " --log {log:q} --expect-code {params.code}"
 
 

@@ -22,6 +22,8 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--figures-from", required=True, type=Path, help="folder of the figures' SVG files")
     for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims"):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} table")
+    for name in ("mixed", "adjusted"):
+        options.add_argument(f"--{name}", type=Path, help=f"the study's {name} table")
     for name, where in OTHER_TABLES.items():
         options.add_argument(
             f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
@@ -42,6 +44,8 @@ def main(arguments: argparse.Namespace) -> None:
         correlations=arguments.correlations,
         contrasts=arguments.contrasts,
         claims=arguments.claims,
+        mixed=arguments.mixed,
+        adjusted=arguments.adjusted,
         **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
     page = build_page(tables, arguments.results, arguments.figures_from, arguments.audits)

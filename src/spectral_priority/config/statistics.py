@@ -56,10 +56,12 @@ class Statistics(Section):
     """Further fractions, reported beside it."""
     permutations: Count = 9999
     """Random permutations where there are too many to go through all."""
+    resamples: Count = 999
+    """Resamples of a bootstrap interval, which there is from ten draws on."""
     confidence: Annotated[Real, Field(gt=0, lt=1)] = 0.95
     """Level of every interval."""
     seed: Seed = 0
-    """Seed of permutations."""
+    """Seed of permutations and resamples."""
 
 
 class LearnedFirst(Section):

@@ -16,6 +16,7 @@ from ..statistics.tables import (
     ALIGNMENT_SUMMARY,
     CLAIMS,
     CORRELATIONS,
+    read_adjusted,
     read_alignment,
     read_class_curves,
     read_class_learning,
@@ -23,6 +24,7 @@ from ..statistics.tables import (
     read_complexity,
     read_contrasts,
     read_learning,
+    read_mixed,
     read_priority,
     read_shortcuts,
     read_shortcuts_summary,
@@ -157,6 +159,8 @@ class Tables:
         None for a study that does not ask which class is learned first.
     shortcuts : Shortcuts or None
         None for a study without an instance of that measure.
+    mixed, adjusted : DataFrame or None
+        The CSV files, where they were read: figures don't show them.
     """
 
     study: Study
@@ -170,6 +174,8 @@ class Tables:
     alignment: Alignment | None = None
     class_learning: ClassLearning | None = None
     shortcuts: Shortcuts | None = None
+    mixed: pd.DataFrame | None = None
+    adjusted: pd.DataFrame | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -186,6 +192,8 @@ def read_tables(
     correlations: Path,
     contrasts: Path,
     claims: Path,
+    mixed: Path | None = None,
+    adjusted: Path | None = None,
     profiles: Path | None = None,
     alignment: Path | None = None,
     alignment_summary: Path | None = None,
@@ -224,6 +232,8 @@ def read_tables(
             read_class_curves(class_curves),
         ),
         shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
+        mixed and read_mixed(mixed),
+        adjusted and read_adjusted(adjusted),
     )
 
 

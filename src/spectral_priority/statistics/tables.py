@@ -29,9 +29,25 @@ CORRELATIONS = (
     "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "draws",
     "levels", "slope", "standard_error", "lower", "upper", "confidence", "unit", "r2", "p_t", "spearman",
     "kendall", "p_spearman", "p_kendall", "permutation", "p_adjusted", "correction", "detectable_slope",
-    "draws_needed", "note",
+    "draws_needed", "bootstrap_lower", "bootstrap_upper", "note",
 )  # fmt: skip
-"""correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names."""
+"""correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names; bootstrap intervals need ten
+draws."""
+
+MIXED = (
+    "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "model", "runs",
+    "draws", "chains", "slope", "standard_error", "lower", "upper", "confidence", "unit", "p_t", "chain_sd", "draw_sd",
+    "seed_sd", "note",
+)  # fmt: skip
+"""mixed.csv: a row per row of correlations.csv that is no exploratory one; `p_t` is not corrected."""
+
+ADJUSTED = (
+    "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "covariate",
+    "covariate_unit", "draws", "slope", "lower", "upper", "adjusted_slope", "adjusted_lower", "adjusted_upper",
+    "confidence", "unit", "covariate_slope", "correlation", "note",
+)  # fmt: skip
+"""adjusted.csv: a row per primary hypothesis × reading × covariate; descriptive, so without p. `correlation` is that of
+complexity with the covariate."""
 
 CONTRASTS = (
     "family", "level", "recipe", "reference", "instance", "reading", "fraction", "scalar", "difference",
@@ -91,7 +107,7 @@ CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 
 _NAMES = (
     "tier", "family", "kind", "level", "chain", "control", "recipe", "reference", "instance", "reading", "scalar",
-    "class", "mask",
+    "class", "mask", "model", "covariate",
 )  # fmt: skip
 """Text, also where it looks like a number (a level, a recipe called `1`)."""
 
@@ -114,6 +130,16 @@ def read_learning(path: str | Path) -> pd.DataFrame:
 def read_contrasts(path: str | Path) -> pd.DataFrame:
     """Read contrasts.csv; names and levels are text, `instance` None for scalars of learning."""
     return _with_names(read_csv(path, CONTRASTS))
+
+
+def read_mixed(path: str | Path) -> pd.DataFrame:
+    """Read mixed.csv; names are text."""
+    return _with_names(read_csv(path, MIXED))
+
+
+def read_adjusted(path: str | Path) -> pd.DataFrame:
+    """Read adjusted.csv; names are text."""
+    return _with_names(read_csv(path, ADJUSTED))
 
 
 def read_alignment(path: str | Path) -> pd.DataFrame:
