@@ -1,10 +1,10 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
-# make soak   a hundred kills of trainings; make bench: how fast everything is
+# make soak   a hundred kills of trainings; make bench: how fast everything is; make calibrate: how often statistics are right
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test env lint soak bench reference pictures lock help
+.PHONY: demo test env lint soak bench calibrate reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -40,6 +40,9 @@ soak: env ## a hundred kills of short trainings, in every phase of their lives; 
 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
+
+calibrate: env ## how often intervals and tests are right in made studies, to docs/calibration.md (ARGS="--studies 100")
+	$(VENV)/bin/python calibration $(ARGS)
 
 reference: env ## config/README.md, workflow/schemas/config.schema.json and docs/measures.md, from the code
 	$(VENV)/bin/python -m spectral_priority.config.reference

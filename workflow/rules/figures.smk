@@ -61,6 +61,7 @@ rule report_page:
         complexity=rules.gather.output.complexity,
         learning=rules.gather.output.learning,
         correlations=rules.correlate.output.correlations,
+        tier_alignment=rules.gather.output.tier_alignment,
         mixed=rules.correlate.output.mixed,
         adjusted=rules.correlate.output.adjusted,
         contrasts=rules.correlate.output.contrasts,
@@ -91,7 +92,7 @@ rule report_page:
         'python "$PROGRAMS/report.py" --study {input.study:q} --results {params.results:q} --figures-from'
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
-        " --mixed {input.mixed:q} --adjusted {input.adjusted:q} --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
+        " --tier-alignment {input.tier_alignment:q} --mixed {input.mixed:q} --adjusted {input.adjusted:q} --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"
 
 

@@ -1,6 +1,6 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, mixed.csv, adjusted.csv, contrasts.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, tier_alignment.csv, correlations.csv, mixed.csv, adjusted.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
 # {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv.
 import yaml
@@ -45,12 +45,15 @@ rule gather:
         complexity=expand(COMPLEXITY, tier=TIERS),
         runs=RUN_FILES,
         spectra=SPECTRA_FILES,
+        class_means=expand(CLASS_MEAN_PSD, tier=TIERS) + expand(PINSON, tier=TIERS),
+        psd=PSD,
     output:
         priority=f"{RESULTS}/priority.csv",
         measures=f"{RESULTS}/measures.csv",
         complexity=f"{RESULTS}/complexity.csv",
         learning=f"{RESULTS}/learning.csv",
         profiles=f"{RESULTS}/profiles.h5",
+        tier_alignment=f"{RESULTS}/tier_alignment.csv",
     log:
         f"{LOGS}/gather.log",
     benchmark:
@@ -68,6 +71,7 @@ rule gather:
     shell:
         'python "$PROGRAMS/gather.py" --study {input.study:q} --results results --priority {output.priority:q}'
         " --measures {output.measures:q} --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
+        " --tier-alignment {output.tier_alignment:q}"
         " --log {log:q} --expect-code {params.code}"
 
 

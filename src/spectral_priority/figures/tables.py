@@ -28,6 +28,7 @@ from ..statistics.tables import (
     read_priority,
     read_shortcuts,
     read_shortcuts_summary,
+    read_tier_alignment,
 )
 from ..store.netcdf import read_dataset
 from ..store.tables import read_csv
@@ -159,7 +160,7 @@ class Tables:
         None for a study that does not ask which class is learned first.
     shortcuts : Shortcuts or None
         None for a study without an instance of that measure.
-    mixed, adjusted : DataFrame or None
+    mixed, adjusted, tier_alignment : DataFrame or None
         The CSV files, where they were read: figures don't show them.
     """
 
@@ -176,6 +177,7 @@ class Tables:
     shortcuts: Shortcuts | None = None
     mixed: pd.DataFrame | None = None
     adjusted: pd.DataFrame | None = None
+    tier_alignment: pd.DataFrame | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -194,6 +196,7 @@ def read_tables(
     claims: Path,
     mixed: Path | None = None,
     adjusted: Path | None = None,
+    tier_alignment: Path | None = None,
     profiles: Path | None = None,
     alignment: Path | None = None,
     alignment_summary: Path | None = None,
@@ -234,6 +237,7 @@ def read_tables(
         shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
         mixed and read_mixed(mixed),
         adjusted and read_adjusted(adjusted),
+        tier_alignment and read_tier_alignment(tier_alignment),
     )
 
 

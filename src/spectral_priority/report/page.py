@@ -38,7 +38,7 @@ from .parts import (
     tier_rows,
     unreached,
 )
-from .primary import adjusted_rows, mixed_rows
+from .primary import adjusted_rows, mixed_rows, tier_alignment_rows
 from .shortcuts import shortcut_rows
 
 CAPTIONS = {
@@ -166,6 +166,7 @@ def build_page(tables: Tables, results: Path, figures: Path, audits: Sequence[Pa
         correlations_left_out=left_out,
         mixed=mixed_rows(tables),
         adjusted=adjusted_rows(tables),
+        tier_alignment=tier_alignment_rows(tables),
         runs=run_rows(tables, records),
         runs_left_out=max(len(records) - MOST_RUNS, 0),
         unreached=unreached(tables),

@@ -1,4 +1,4 @@
-"""What stands beside the primary hypotheses in the report: mixed models, and slopes with one covariate held."""
+"""What stands beside the correlations in the report: mixed models, slopes with a covariate held, spectra of tiers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ COVARIATE_NAMES = {
     "psd_centroid": "image PSD centroid",
 }
 """Covariates of adjusted.csv as people read them."""
+SPECTRUM_NAMES = {
+    "image-psd": "images",
+    "class-mean-psd": "class means",
+    "pinson": "class means, after Pinson",
+}
+"""Spectra of tier_alignment.csv as people read them."""
 
 
 def mixed_rows(tables: Tables) -> list[list[str]]:
@@ -56,6 +62,30 @@ def adjusted_rows(tables: Tables) -> list[list[str]]:
             _text(row["note"]),
         ]
         for _, row in tables.adjusted.iterrows()
+    ]
+
+
+def tier_alignment_rows(tables: Tables) -> list[list[str]]:
+    """Return the cells of tier_alignment.csv, a row per family × recipe × instance × kind of spectrum."""
+    if tables.tier_alignment is None:
+        return []
+    return [
+        [
+            row["family"],
+            f"{row['recipe']}, {row['instance']}",
+            SPECTRUM_NAMES[row["spectrum"]],
+            number(row["tiers"], 0),
+            *(
+                number(row[name], 3)
+                for name in ("overlap", "overlap_exchanged", "distance", "distance_exchanged")
+            ),
+            *(
+                f"{row[p]:.2g}" if np.isfinite(row[p]) else "–"
+                for p in ("p_overlap", "p_distance", "p_adjusted")
+            ),
+            _text(row["note"]),
+        ]
+        for _, row in tables.tier_alignment.iterrows()
     ]
 
 

@@ -72,6 +72,13 @@ ALIGNMENT_SUMMARY = (
 """alignment_summary.csv: a row per instance × alignment × outcome. All of it is exploratory: `p_adjusted` is
 Benjamini–Hochberg within the table."""
 
+TIER_ALIGNMENT = (
+    "family", "recipe", "instance", "spectrum", "tiers", "overlap", "overlap_exchanged", "p_overlap", "distance",
+    "distance_exchanged", "p_distance", "permutation", "arrangements", "p_adjusted", "note",
+)  # fmt: skip
+"""tier_alignment.csv: a row per family × recipe × instance × kind of spectrum. All of it is exploratory: `p_adjusted`
+is `p_overlap` after Benjamini–Hochberg within the table."""
+
 CLASS_CURVES = ("tier", "recipe", "seed", "step", "epoch", "class", "n", "recall", "precision", "f1")
 """class_curves.csv: the rows of every run's class_history.csv behind its tier, recipe and seed."""
 
@@ -107,7 +114,7 @@ CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 
 _NAMES = (
     "tier", "family", "kind", "level", "chain", "control", "recipe", "reference", "instance", "reading", "scalar",
-    "class", "mask", "model", "covariate",
+    "class", "mask", "model", "covariate", "spectrum",
 )  # fmt: skip
 """Text, also where it looks like a number (a level, a recipe called `1`)."""
 
@@ -145,6 +152,11 @@ def read_adjusted(path: str | Path) -> pd.DataFrame:
 def read_alignment(path: str | Path) -> pd.DataFrame:
     """Read alignment.csv; names and levels are text."""
     return _with_names(read_csv(path, ALIGNMENT))
+
+
+def read_tier_alignment(path: str | Path) -> pd.DataFrame:
+    """Read tier_alignment.csv; names are text."""
+    return _with_names(read_csv(path, TIER_ALIGNMENT))
 
 
 def read_class_learning(path: str | Path) -> pd.DataFrame:
