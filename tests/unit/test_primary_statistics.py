@@ -6,6 +6,8 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from known_tables import complexity_of, family, study
+from scipy.stats import norm
+from scipy.stats import t as student
 from simulated_study import simulate
 
 from spectral_priority.config import load_study
@@ -59,7 +61,19 @@ def test_the_bootstrap_is_that_of_a_slow_loop():
             means.append(np.mean([runs[int(part * len(runs))] for part in place[: len(runs)]]))
         slopes.append(np.polyfit(x[chosen], means, 1)[0])
     lower, upper = bootstrap_slopes(x, y, 200, 5, 0.9)
-    assert [lower[0], upper[0]] == pytest.approx(np.quantile(slopes, [0.05, 0.95]).tolist())
+    tail = norm.cdf(-student.ppf(0.95, 10))
+    assert [lower[0], upper[0]] == pytest.approx(np.quantile(slopes, [tail, 1 - tail]).tolist())
+
+
+def test_bootstrap_intervals_of_ten_draws_hold_the_slope_as_often_as_they_promise():
+    """5 levels × 2 draws × 2 seeds; between 93 and 97 %, beside chance. Plain percentiles hold it in 92 %."""
+    x, random = np.repeat([1.0, 2, 3, 4, 5], 2), np.random.default_rng(6)
+    held_in = []
+    for part in range(4):
+        y = random.normal(0, 0.27, (10, 1, 300)) + random.normal(0, 0.15, (10, 2, 300))
+        lower, upper = bootstrap_slopes(x, y, 399, part)
+        held_in += list((lower < 0) & (upper > 0))
+    assert 0.94 < np.mean(held_in) < 0.985
 
 
 def test_there_is_a_bootstrap_interval_from_ten_draws_on():
