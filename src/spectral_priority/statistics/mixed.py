@@ -99,15 +99,15 @@ def fit_mixed(runs: pd.DataFrame, confidence: float = 0.95) -> dict[str, float] 
     >>> fit_mixed(one_run_each)
     'no draw has two runs, so draws and seeds cannot be told apart'
     """
-    from scipy.stats import t as student  # half a second, which studies with few draws needn't pay
-    from statsmodels.regression.mixed_linear_model import MixedLM
-
     draws = runs["tier"].nunique()
     if runs["tier"].value_counts().max() < 2:
         return "no draw has two runs, so draws and seeds cannot be told apart"
     scale = runs["y"].std()
     if not scale > 0:
         return "all runs have the same value"
+    from scipy.stats import t as student  # a second, which studies of one seed needn't pay
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
     nested = runs["chain"].notna().all() and 1 < runs["chain"].nunique() < draws
     fixed = np.column_stack([np.ones(len(runs)), runs["x"] - runs["x"].mean()])
     data = {"endog": runs["y"].to_numpy(float) / scale, "exog": fixed}
