@@ -41,8 +41,9 @@ soak: env ## a hundred kills of short trainings, in every phase of their lives; 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
 
+# One thread each: the matrices are tiny, and threads that wait for each other take the cores of other work.
 calibrate: env ## how often intervals and tests are right in made studies, to docs/calibration.md (ARGS="--studies 100")
-	$(VENV)/bin/python calibration $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python calibration $(ARGS)
 
 reference: env ## config/README.md, workflow/schemas/config.schema.json and docs/measures.md, from the code
 	$(VENV)/bin/python -m spectral_priority.config.reference

@@ -43,6 +43,23 @@ where the model of the intervals is wrong; only studies without effect are made 
 """
 
 
+FOUND = """## What was found, and what was done
+
+- **Nested draws.** With draws of a chain taken as independent, t intervals hold the slope in 99.0 % (3 numbers × 3
+  chains) and 99.5 % (5 × 5) of 4,000 studies: what chains differ by counts as error of a slope that each chain shows by
+  itself. Slopes and intervals of nested draws are within chains now, 1.7 to 1.9 times as narrow: 94.8 and 95.0 %.
+- **Bootstrap.** Plain 2.5 and 97.5 % percentiles hold the slope of ten draws in 92.4 % of 1,500 studies (15 draws
+  93.2 %, 31 draws 93.7 %). The percentiles are now as far out as t is: 96.5, 93.9 and 94.1 %.
+- **Five draws.** The demo's five draws at three levels have 30 arrangements, so the permutation p cannot be below
+  0.067. Its t interval holds, but 0.36 cycles/image per doubling is rarely found: the demo shows that a planted
+  difference is recovered (the claim), not how priority depends on the number of classes.
+- **The similarity family of the demo** cannot find a slope of its own size: its draws are gratings at three
+  frequencies, which differ more than near and far do.
+- **Uneven spread.** Where draws of one level differ more than those of another, t intervals are no longer exact; the
+  table says by how much. Least squares takes one spread for all.
+"""
+
+
 def write_page(table: pd.DataFrame, folder: Path, permutations: int) -> None:
     """Write calibration.md and calibration.svg into a folder."""
     with atomic(folder / "calibration.svg") as path:
@@ -63,6 +80,7 @@ def write_page(table: pd.DataFrame, folder: Path, permutations: int) -> None:
         "nested.\n",
         _uniform(table),
         _misses(table),
+        FOUND,
         f"Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}. "
         "± is one Monte-Carlo standard error.\n",
     ]
