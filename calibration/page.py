@@ -169,7 +169,7 @@ def _figure(table: pd.DataFrame):
             )  # fmt: skip
         axes.set_xlabel(title)
         if len(shown) > 1:
-            axes.legend(fontsize=6, loc="lower left")
+            axes.legend(fontsize=6, loc="lower left" if line is None else "upper left")
     all_axes[0].set_yticks(
         np.arange(len(rows), 0, -1), [f"{design}: {NAMES[question]}" for design, question in rows]
     )
