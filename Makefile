@@ -1,11 +1,11 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
 # make status STUDY=name   how far its runs are
-# make soak   a hundred kills of trainings; make bench: how fast everything is
+# make soak   a hundred kills of trainings; make bench: how fast everything is; make calibrate: how often statistics are right
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test status env lint soak bench reference pictures lock help
+.PHONY: demo test status env lint soak bench calibrate reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -44,6 +44,10 @@ soak: env ## a hundred kills of short trainings, in every phase of their lives; 
 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)
+
+# One thread each: the matrices are tiny, and threads that wait for each other take the cores of other work.
+calibrate: env ## how often intervals and tests are right in made studies, to docs/calibration.md (ARGS="--studies 100")
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python calibration $(ARGS)
 
 reference: env ## config/README.md, workflow/schemas/config.schema.json and docs/measures.md, from the code
 	$(VENV)/bin/python -m spectral_priority.config.reference

@@ -80,7 +80,10 @@ rule statistics:
         priority=rules.gather.output.priority,
         measures=rules.gather.output.measures,
         complexity=rules.gather.output.complexity,
+        tier_alignment=rules.gather.output.tier_alignment,
         correlations=rules.correlate.output.correlations,
+        mixed=rules.correlate.output.mixed,
+        adjusted=rules.correlate.output.adjusted,
         claims=rules.correlate.output.claims,
 
 

@@ -39,7 +39,10 @@ def test_a_study_leaves_every_file_of_the_contract_and_nothing_half_written(fini
         ),
         *(
             "mini/profiles.h5",
+            "mini/tier_alignment.csv",
             "mini/correlations.csv",
+            "mini/mixed.csv",
+            "mini/adjusted.csv",
             "mini/contrasts.csv",
             "mini/claims.csv",
             "mini/report.html",

@@ -200,7 +200,7 @@ def test_a_family_of_chains_says_so():
     priority, complexity = family(1.0, noise=0.1, kind="count")
     priority["chain"] = "count-d" + priority["draw"].astype(str)
     row = only_row(priority, complexity)
-    assert row.note == "ranks permuted within chains; the t interval takes draws as independent"
+    assert row.note == "draws are nested: slope, interval and permutations within chains"
 
 
 def two_primaries(**second):

@@ -111,6 +111,9 @@ rule report_page:
         learning=rules.gather.output.learning,
         profiles=rules.gather.output.profiles,
         correlations=rules.correlate.output.correlations,
+        tier_alignment=rules.gather.output.tier_alignment,
+        mixed=rules.correlate.output.mixed,
+        adjusted=rules.correlate.output.adjusted,
         contrasts=rules.correlate.output.contrasts,
         claims=rules.correlate.output.claims,
         others=OTHER_TABLES.values(),
@@ -147,6 +150,7 @@ rule report_page:
         'python "$PROGRAMS/report.py" --study {input.study:q} --results {params.results:q} --figures-from'
         " {params.results:q}/figures --priority {input.priority:q} --complexity {input.complexity:q}"
         " --learning {input.learning:q} --correlations {input.correlations:q} --contrasts {input.contrasts:q}"
+        " --tier-alignment {input.tier_alignment:q} --mixed {input.mixed:q} --adjusted {input.adjusted:q}"
         " --claims {input.claims:q} {params.others:q} --audits {input.audits:q}"
         " --profiles {input.profiles:q} --images {input.images:q}"
         " --output {output.page:q} --log {log:q} --expect-code {params.code}"

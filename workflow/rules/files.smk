@@ -221,6 +221,7 @@ DATA_SPECTRA = [
     for pack, label in LABELS
     for spectrum in ("psd", "adcs")
 ] + ARTEFACT_SPECTRA
+PSD = [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="psd") for pack, label in LABELS]
 ADCS = [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="adcs") for pack, label in LABELS]
 FILES_OF = {
     "data-psd": [DATA_SPECTRUM.format(pack=pack, label=label, spectrum="psd") for pack, label in LABELS],

@@ -1,6 +1,6 @@
 # From all runs of a study to the tables that answer its question.
 # Requires: every run, every measure, every tier's complexity.
-# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, correlations.csv, contrasts.csv, claims.csv}.
+# Makes: results/<study>/{config.yaml, priority.csv, measures.csv, complexity.csv, learning.csv, profiles.h5, tier_alignment.csv, correlations.csv, mixed.csv, adjusted.csv, contrasts.csv, claims.csv}.
 # For studies with a planted artefact also {alignment, alignment_summary, alignment_profiles}.csv; for those that ask which class is learned first,
 # {class_learning, class_learning_summary, class_curves}.csv; for those that measure shortcuts, {shortcuts, shortcuts_summary}.csv;
 # for those with measures whose curves figures show, over_training.csv.
@@ -46,12 +46,15 @@ rule gather:
         complexity=expand(COMPLEXITY, tier=TIERS),
         runs=RUN_FILES,
         spectra=SPECTRA_FILES,
+        class_means=expand(CLASS_MEAN_PSD, tier=TIERS) + expand(PINSON, tier=TIERS),
+        psd=PSD,
     output:
         priority=f"{RESULTS}/priority.csv",
         measures=f"{RESULTS}/measures.csv",
         complexity=f"{RESULTS}/complexity.csv",
         learning=f"{RESULTS}/learning.csv",
         profiles=f"{RESULTS}/profiles.h5",
+        tier_alignment=f"{RESULTS}/tier_alignment.csv",
     log:
         f"{LOGS}/gather.log",
     benchmark:
@@ -69,6 +72,7 @@ rule gather:
     shell:
         'python "$PROGRAMS/gather.py" --study {input.study:q} --results results --priority {output.priority:q}'
         " --measures {output.measures:q} --complexity {output.complexity:q} --learning {output.learning:q} --profiles {output.profiles:q}"
+        " --tier-alignment {output.tier_alignment:q}"
         " --log {log:q} --expect-code {params.code}"
 
 
@@ -83,6 +87,8 @@ rule correlate:
         class_learning=CLASS_LEARNED.values(),
     output:
         correlations=f"{RESULTS}/correlations.csv",
+        mixed=f"{RESULTS}/mixed.csv",
+        adjusted=f"{RESULTS}/adjusted.csv",
         contrasts=f"{RESULTS}/contrasts.csv",
         claims=f"{RESULTS}/claims.csv",
     log:
@@ -104,7 +110,7 @@ rule correlate:
         'python "$PROGRAMS/correlate.py" --priority {input.priority:q} --measures {input.measures:q}'
         " --complexity {input.complexity:q}"
         " --learning {input.learning:q} --study {input.study:q} --correlations {output.correlations:q}"
-        " --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
+        " --mixed {output.mixed:q} --adjusted {output.adjusted:q} --contrasts {output.contrasts:q} --claims {output.claims:q} {params.class_learning:q}"
         " --log {log:q} --expect-code {params.code}"
 
 

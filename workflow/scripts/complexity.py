@@ -1,7 +1,7 @@
 """Measure how complex one tier is, without any trained model (METHODS 7).
 
 Memory: 8 bytes per training image for each reference component and each ring; 20 sums of pixels per class, or fewer,
-down to two, where these would need more than 2 GiB.
+down to two, where these would need more than 2 GiB; half as many amplitudes per class as an image has pixels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from spectral_priority import complexity
+from spectral_priority.complexity.spectral_gradient import NEIGHBOURS
 from spectral_priority.config.statistics import Complexity
 from spectral_priority.data.class_mean_psd import class_mean_psd_of
 from spectral_priority.data.class_means import ClassSums
@@ -48,13 +49,17 @@ def main(arguments: argparse.Namespace) -> None:
 
     features, share = [], []
     sums = ClassSums(label, index, images.shape[1:])
+    amplitudes = complexity.ClassAmplitudes(tier.number_of_classes)
     for part in blocks(images, index):  # every image is read once
         pixels = images.read(index[part])
         sums.add(part, pixels)
+        amplitudes.add(pixels, label[part])
         features.append(project(pixels, reference))
         share.append(shares(radial_shares(pixels)))
     features, share = np.concatenate(features), np.concatenate(share)
     sample = np.random.default_rng(options.seed).permutation(len(index))[: options.images]
+    near = complexity.nearest(features[sample], NEIGHBOURS)
+    pairs = sample[: options.pairs]
 
     spectra = {"class_mean_psd": class_mean_psd_of(sums), "pinson": pinson_of(sums)}
 
@@ -66,7 +71,15 @@ def main(arguments: argparse.Namespace) -> None:
         "log2_classes": complexity.log2_classes(tier),
         "label_entropy": complexity.label_entropy(label),
         "fisher_ratio": complexity.fisher_ratio(features, label),
-        "n3": complexity.n3(features[sample], label[sample]),
+        "adcs_share": complexity.adcs_share(amplitudes),
+        "n3": complexity.n3(features[sample], label[sample], near),
+        "csg": complexity.csg(features[sample], label[sample], near),
+        "intrinsic_dimension": complexity.intrinsic_dimension(features[sample], near),
+        "silhouette": complexity.silhouette(features[pairs], label[pairs]),
+        **complexity.label_low_ratios(features[pairs], label[pairs]),
+        "gbc": complexity.gbc(features, label),
+        "h_score": complexity.h_score(features, label),
+        "within_class_diversity": complexity.within_class_diversity(features, label),
         "psd_slope": complexity.psd_slope(share, images.size),
         "psd_centroid": complexity.psd_centroid(share),
     }

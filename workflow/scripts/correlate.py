@@ -1,4 +1,7 @@
-"""Correlate the priority of a study's tiers with their complexity, compare its recipes, and judge its claims."""
+"""Correlate the priority of a study's tiers with their complexity, compare its recipes, and judge its claims.
+
+The primary hypotheses also get a mixed model, and their slopes with one covariate held.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ import pandas as pd
 from spectral_priority.config import load_study
 from spectral_priority.fingerprint import expect_code
 from spectral_priority.program import parser, run
+from spectral_priority.statistics.adjusted import adjusted
 from spectral_priority.statistics.claims import evaluate
 from spectral_priority.statistics.contrasts import contrasts
 from spectral_priority.statistics.correlation import correlate
 from spectral_priority.statistics.hypotheses import with_hypotheses
+from spectral_priority.statistics.mixed import mixed_models
 from spectral_priority.statistics.tables import (
     read_class_learning,
     read_complexity,
@@ -39,6 +44,8 @@ def arguments() -> argparse.Namespace:
     )
     options.add_argument("--study", type=Path, required=True, help="resolved study file")
     options.add_argument("--correlations", type=Path, required=True, help="CSV to write")
+    options.add_argument("--mixed", type=Path, help="CSV to write: mixed models of the primary hypotheses")
+    options.add_argument("--adjusted", type=Path, help="CSV to write: their slopes with a covariate held")
     options.add_argument("--contrasts", type=Path, required=True, help="CSV to write")
     options.add_argument("--claims", type=Path, required=True, help="CSV to write")
     return options.parse_args()
@@ -49,9 +56,14 @@ def main(arguments: argparse.Namespace) -> None:
     expect_code("correlate", arguments.expect_code)
     study = load_study(arguments.study)
     priority, learning = read_priority(arguments.priority), read_learning(arguments.learning)
-    table = correlate(priority, read_complexity(arguments.complexity), study.statistics)
-    table = with_hypotheses(table, study)
+    complexity = read_complexity(arguments.complexity)
+    table = with_hypotheses(correlate(priority, complexity, study.statistics), study)
     write_csv(arguments.correlations, table)
+    if arguments.mixed:
+        write_csv(arguments.mixed, mixed_models(table, priority, complexity, study.statistics))
+    if arguments.adjusted:
+        held = adjusted(table, priority, complexity, learning, study.statistics)
+        write_csv(arguments.adjusted, held)
     measures = read_priority(arguments.measures)
     scalars = pd.concat([priority, measures], ignore_index=True) if len(measures) else priority
     write_csv(arguments.contrasts, contrasts(study, scalars, learning))

@@ -15,6 +15,7 @@ from spectral_priority.program import parser, run
 from spectral_priority.progress import track
 from spectral_priority.statistics.gather import gather
 from spectral_priority.statistics.tables import with_words
+from spectral_priority.statistics.tier_alignment import read_spectra_of_tiers, tier_alignment
 from spectral_priority.store.netcdf import write_dataset
 from spectral_priority.store.provenance import provenance
 from spectral_priority.store.tables import write_csv
@@ -34,6 +35,9 @@ def arguments() -> argparse.Namespace:
     )
     options.add_argument("--learning", type=Path, required=True, help="CSV to write: history of every run")
     options.add_argument("--profiles", type=Path, required=True, help="HDF5 to write: profiles of every run")
+    options.add_argument(
+        "--tier-alignment", type=Path, help="CSV to write: profiles compared with the spectra of tiers"
+    )
     return options.parse_args()
 
 
@@ -47,6 +51,9 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(arguments.complexity, found.complexity)
     write_csv(arguments.learning, found.learning)
     write_dataset(arguments.profiles, found.profiles, "profiles", provenance(study=study.study, code=code))
+    if arguments.tier_alignment:
+        spectra = read_spectra_of_tiers(study, arguments.results)
+        write_csv(arguments.tier_alignment, tier_alignment(study, found.profiles, spectra))
     matched = found.priority[found.priority["reading"] == "matched-loss"]
     runs = matched.drop_duplicates(["tier", "recipe", "seed", "fraction"])
     for fraction, reached in runs.groupby("fraction", sort=False)["reached"]:

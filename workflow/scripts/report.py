@@ -22,6 +22,8 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--figures-from", required=True, type=Path, help="folder of the figures' SVG files")
     for name in ("priority", "complexity", "learning", "correlations", "contrasts", "claims"):
         options.add_argument(f"--{name}", required=True, type=Path, help=f"the study's {name} table")
+    for name in ("mixed", "adjusted", "tier_alignment"):
+        options.add_argument(f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name} table")
     for name, where in OTHER_TABLES.items():
         options.add_argument(
             f"--{name.replace('_', '-')}", type=Path, help=f"the study's {name}.csv, {where}"
@@ -46,6 +48,9 @@ def main(arguments: argparse.Namespace) -> None:
         correlations=arguments.correlations,
         contrasts=arguments.contrasts,
         claims=arguments.claims,
+        mixed=arguments.mixed,
+        adjusted=arguments.adjusted,
+        tier_alignment=arguments.tier_alignment,
         **{name: getattr(arguments, name) for name in OTHER_TABLES},
     )
     page = build_page(

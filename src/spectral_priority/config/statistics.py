@@ -37,7 +37,10 @@ class Complexity(Section):
     reference: Reference = Reference()
     """The fixed reference space."""
     images: Count = 5000
-    """Most training images of a tier that enter pairwise measures (N3), sampled with the seed."""
+    """Most training images of a tier that nearest neighbours are looked for among (N3, CSG, TwoNN), sampled with the
+    seed."""
+    pairs: Count = 1500
+    """Most of these that enter measures of all pairs of images (silhouette, label low-frequency ratio)."""
     seed: Seed = 0
     """Seed of that sample."""
 
@@ -53,10 +56,12 @@ class Statistics(Section):
     """Further fractions, reported beside it."""
     permutations: Count = 9999
     """Random permutations where there are too many to go through all."""
+    resamples: Count = 999
+    """Resamples of a bootstrap interval, which there is from ten draws on."""
     confidence: Annotated[Real, Field(gt=0, lt=1)] = 0.95
     """Level of every interval."""
     seed: Seed = 0
-    """Seed of permutations."""
+    """Seed of permutations and resamples."""
 
 
 class LearnedFirst(Section):

@@ -24,6 +24,8 @@ from .tables import (
 )
 
 MOST_PANELS = 6
+MOST_BESIDE = 12
+"""Complexity measures of which two panels have room beside each other."""
 
 
 @styled
@@ -42,7 +44,7 @@ def draw(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     left_out = f" Left out for room: {', '.join(present[MOST_PANELS:])}." if len(present) > len(shown) else ""
     data = data[data["family"].isin(shown)].reset_index(drop=True)
     scalars, measures = _ordered(data["scalar"], SCALAR_NAMES), _ordered(data["complexity"], COMPLEXITY_NAMES)
-    columns = min(max(len(shown), 1), 2)
+    columns = min(max(len(shown), 1), 2 if len(measures) <= MOST_BESIDE else 1)
     rows = max(-(-len(shown) // columns), 1)
     figure = canvas(TWO_COLUMNS, rows * (6 + 5.2 * max(len(scalars), 1)) + 22)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel().tolist()

@@ -17,6 +17,7 @@ from ..statistics.tables import (
     ALIGNMENT_SUMMARY,
     CLAIMS,
     CORRELATIONS,
+    read_adjusted,
     read_alignment,
     read_class_curves,
     read_class_learning,
@@ -24,10 +25,12 @@ from ..statistics.tables import (
     read_complexity,
     read_contrasts,
     read_learning,
+    read_mixed,
     read_over_training,
     read_priority,
     read_shortcuts,
     read_shortcuts_summary,
+    read_tier_alignment,
 )
 from ..store.netcdf import read_dataset
 from ..store.tables import read_csv
@@ -62,8 +65,19 @@ COMPLEXITY_NAMES = {
     "label_entropy": "label entropy",
     "hierarchy_similarity": "hierarchy similarity",
     "spectral_similarity": "spectral similarity",
+    "adcs_share": "ADCS share",
     "fisher_ratio": "Fisher ratio",
     "n3": "N3 error",
+    "silhouette": "silhouette",
+    "csg": "CSG",
+    "gbc": "GBC",
+    "h_score": "H-score",
+    "intrinsic_dimension": "TwoNN dimension",
+    "within_class_diversity": "class diversity",
+    "lfr_0.1": "LFR 0.1 %",
+    "lfr_1": "LFR 1 %",
+    "lfr_5": "LFR 5 %",
+    "lfr_25": "LFR 25 %",
     "psd_slope": "PSD slope",
     "psd_centroid": "PSD centroid",
     "class_mean_psd_centroid": "class-mean PSD",
@@ -152,6 +166,8 @@ class Tables:
         over_training.csv; only figures of what measures say over training have it.
     results : path or None
         The folder results/; only figures of images, classes and data have it.
+    mixed, adjusted, tier_alignment : DataFrame or None
+        The CSV files, where they were read: figures don't show them.
     """
 
     study: Study
@@ -167,6 +183,9 @@ class Tables:
     shortcuts: Shortcuts | None = None
     over_training: pd.DataFrame | None = None
     results: Path | None = None
+    mixed: pd.DataFrame | None = None
+    adjusted: pd.DataFrame | None = None
+    tier_alignment: pd.DataFrame | None = None
 
     def primary_priority(self) -> pd.DataFrame:
         """Rows of the primary recipes and instance."""
@@ -183,6 +202,9 @@ def read_tables(
     correlations: Path,
     contrasts: Path,
     claims: Path,
+    mixed: Path | None = None,
+    adjusted: Path | None = None,
+    tier_alignment: Path | None = None,
     profiles: Path | None = None,
     alignment: Path | None = None,
     alignment_summary: Path | None = None,
@@ -225,6 +247,9 @@ def read_tables(
         shortcuts and Shortcuts(read_shortcuts(shortcuts), read_shortcuts_summary(shortcuts_summary)),
         None if over_training is None else read_over_training(over_training),
         results,
+        mixed and read_mixed(mixed),
+        adjusted and read_adjusted(adjusted),
+        tier_alignment and read_tier_alignment(tier_alignment),
     )
 
 

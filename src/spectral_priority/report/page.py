@@ -40,6 +40,7 @@ from .parts import (
     tier_rows,
     unreached,
 )
+from .primary import adjusted_rows, mixed_rows, tier_alignment_rows
 from .shortcuts import shortcut_rows
 from .strips import tier_strips
 
@@ -181,6 +182,9 @@ def build_page(
         tiers=tier_rows(tables, results),
         correlations=correlations,
         correlations_left_out=left_out,
+        mixed=mixed_rows(tables),
+        adjusted=adjusted_rows(tables),
+        tier_alignment=tier_alignment_rows(tables),
         runs=run_rows(tables, records),
         runs_left_out=max(len(records) - MOST_RUNS, 0),
         unreached=unreached(tables),

@@ -5,12 +5,11 @@ Points are draws (draws.py); controls never enter. hypotheses.py says what each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from ..config.statistics import Statistics
+from .bootstrap import FEWEST_RESAMPLED, bootstrap_slopes
 from .draws import DrawMeans, draw_means
 from .least_squares import FEWEST_DRAWS, least_squares
 from .permutation import rank_correlations
@@ -64,18 +63,22 @@ def slope_unit(scalar_unit: str, measure: str, complexity_unit: str) -> str:
 
 
 def _rows(x: pd.Series, quantities: list[DrawMeans], tiers: pd.DataFrame, settings: Statistics) -> list[dict]:
-    """One row per quantity; those with the same draws are computed together."""
-    together: dict[tuple[str, ...], list[int]] = {}
+    """One row per quantity; those with the same runs are computed together."""
+    together: dict[tuple, list[int]] = {}
     for number, quantity in enumerate(quantities):
-        together.setdefault(tuple(t for t in quantity.means.index if t in x.index), []).append(number)
+        runs = tuple(quantity.runs.index) if len(quantity.runs) else ()
+        together.setdefault(tuple(run for run in runs if run[0] in x.index), []).append(number)
     rows: dict[int, dict] = {}
-    for draws, numbers in together.items():
+    for runs, numbers in together.items():
+        draws = tuple(dict.fromkeys(tier for tier, _ in runs))
         points, where = x.reindex(draws), tiers.reindex(draws)
         y = np.stack([quantities[number].means.reindex(draws).to_numpy(float) for number in numbers], axis=1)
         shared = _notes_of_draws(points, where, len(tiers) - len(x))
-        columns: Mapping[str, object] = {}
+        columns: dict[str, object] = {}
         if points.nunique() > 1:
             columns = _numbers(points.to_numpy(float), y, where["chain"].tolist(), settings)
+            if len(draws) >= FEWEST_RESAMPLED and where["chain"].isna().all():
+                columns |= _bootstrap(points, runs, [quantities[number] for number in numbers], settings)
         few = 0 < len(draws) < FEWEST_DRAWS
         for column, number in enumerate(numbers):
             quantity = quantities[number]
@@ -99,7 +102,7 @@ def _rows(x: pd.Series, quantities: list[DrawMeans], tiers: pd.DataFrame, settin
 
 def _numbers(x: np.ndarray, y: np.ndarray, chain: list, settings: Statistics) -> dict[str, object]:
     """Columns of correlations.csv for draws × quantities: an array (quantity,) each, or one text for all."""
-    lines = least_squares(x, y, settings.confidence)
+    lines = least_squares(x, y, settings.confidence, chain if _nested(x, chain) else None)
     ranks = rank_correlations(x, y, chain, settings.permutations, settings.seed)
     found: dict[str, object] = {
         "slope": lines.slope,
@@ -121,6 +124,28 @@ def _numbers(x: np.ndarray, y: np.ndarray, chain: list, settings: Statistics) ->
     return found
 
 
+def _bootstrap(
+    points: pd.Series, runs: tuple, quantities: list[DrawMeans], settings: Statistics
+) -> dict[str, object]:
+    """Bootstrap intervals of all quantities: they have the same runs."""
+    seeds = sorted({seed for _, seed in runs})
+    values = np.full((len(points), len(seeds), len(quantities)), np.nan)
+    draw = points.index.get_indexer([tier for tier, _ in runs])
+    place = [seeds.index(seed) for _, seed in runs]
+    for column, quantity in enumerate(quantities):
+        values[draw, place, column] = quantity.runs.loc[list(runs)].to_numpy(float)
+    lower, upper = bootstrap_slopes(
+        points.to_numpy(float), values, settings.resamples, settings.seed, settings.confidence
+    )
+    return {"bootstrap_lower": lower, "bootstrap_upper": upper}
+
+
+def _nested(x: np.ndarray, chain: list) -> bool:
+    """Are draws nested in several chains, each with levels to compare?"""
+    chains = {own: {level for level, other in zip(x, chain, strict=True) if other == own} for own in chain}
+    return None not in chains and len(chains) > 1 and any(len(levels) > 1 for levels in chains.values())
+
+
 def _notes_of_draws(x: pd.Series, tiers: pd.DataFrame, unknown: int) -> list[str]:
     """What must be known about the draws of a row to read its numbers."""
     notes = []
@@ -131,5 +156,10 @@ def _notes_of_draws(x: pd.Series, tiers: pd.DataFrame, unknown: int) -> list[str
     if len(x) and x.nunique() < 2:
         notes.append("the draws that are left have the same complexity")
     elif len(x) >= FEWEST_DRAWS and tiers["chain"].notna().any():
-        notes.append("ranks permuted within chains; the t interval takes draws as independent")
+        nested = _nested(x.to_numpy(float), tiers["chain"].tolist())
+        notes.append(
+            "draws are nested: slope, interval and permutations within chains"
+            if nested
+            else "ranks permuted within chains; the t interval takes draws as independent"
+        )
     return notes

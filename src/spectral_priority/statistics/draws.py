@@ -24,6 +24,8 @@ class DrawMeans:
         Unit of the scalar.
     means : Series
         Mean over seeds by tier; empty where too many runs never reach the level.
+    runs : Series
+        Value by (tier, seed), of the same runs.
     notes : tuple of str
         Runs that are left out, counted per tier.
     """
@@ -31,6 +33,7 @@ class DrawMeans:
     quantity: dict[str, object]
     unit: str
     means: pd.Series
+    runs: pd.Series
     notes: tuple[str, ...]
 
 
@@ -55,7 +58,8 @@ def _one(quantity: dict[str, object], rows: pd.DataFrame) -> DrawMeans:
             f"no matched result: {len(never)} of {len(rows)} runs never reach the level, "
             f"more than {MOST_UNREACHED:.0%} ({_per_tier(never)})"
         )
-        return DrawMeans(quantity, unit, pd.Series(dtype=float), (note,))
+        nothing = pd.Series(dtype=float)
+        return DrawMeans(quantity, unit, nothing, nothing, (note,))
     absent = rows[rows["reached"] & rows["value"].isna()]
     reasons = {"never reach the level": never, "no value": absent}
     notes = tuple(
@@ -63,7 +67,8 @@ def _one(quantity: dict[str, object], rows: pd.DataFrame) -> DrawMeans:
         for reason, out in reasons.items()
         if len(out)
     )
-    return DrawMeans(quantity, unit, rows.groupby("tier", sort=False)["value"].mean().dropna(), notes)
+    runs = rows.set_index(["tier", "seed"])["value"].dropna()
+    return DrawMeans(quantity, unit, runs.groupby("tier", sort=False).mean(), runs, notes)
 
 
 def _per_tier(rows: pd.DataFrame) -> str:

@@ -29,9 +29,25 @@ CORRELATIONS = (
     "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "draws",
     "levels", "slope", "standard_error", "lower", "upper", "confidence", "unit", "r2", "p_t", "spearman",
     "kendall", "p_spearman", "p_kendall", "permutation", "p_adjusted", "correction", "detectable_slope",
-    "draws_needed", "note",
+    "draws_needed", "bootstrap_lower", "bootstrap_upper", "note",
 )  # fmt: skip
-"""correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names."""
+"""correlations.csv; `p_adjusted` is `p_t` after the correction that `correction` names; bootstrap intervals need ten
+draws."""
+
+MIXED = (
+    "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "model", "runs",
+    "draws", "chains", "slope", "standard_error", "lower", "upper", "confidence", "unit", "p_t", "chain_sd", "draw_sd",
+    "seed_sd", "note",
+)  # fmt: skip
+"""mixed.csv: a row per row of correlations.csv that is no exploratory one; `p_t` is not corrected."""
+
+ADJUSTED = (
+    "family", "recipe", "instance", "reading", "fraction", "scalar", "complexity", "hypothesis", "covariate",
+    "covariate_unit", "draws", "slope", "lower", "upper", "adjusted_slope", "adjusted_lower", "adjusted_upper",
+    "confidence", "unit", "covariate_slope", "correlation", "note",
+)  # fmt: skip
+"""adjusted.csv: a row per primary hypothesis × reading × covariate; descriptive, so without p. `correlation` is that of
+complexity with the covariate."""
 
 CONTRASTS = (
     "family", "level", "recipe", "reference", "instance", "reading", "fraction", "scalar", "difference",
@@ -55,6 +71,13 @@ ALIGNMENT_SUMMARY = (
 )  # fmt: skip
 """alignment_summary.csv: a row per instance × alignment × outcome. All of it is exploratory: `p_adjusted` is
 Benjamini–Hochberg within the table."""
+
+TIER_ALIGNMENT = (
+    "family", "recipe", "instance", "spectrum", "tiers", "overlap", "overlap_exchanged", "p_overlap", "distance",
+    "distance_exchanged", "p_distance", "permutation", "arrangements", "p_adjusted", "note",
+)  # fmt: skip
+"""tier_alignment.csv: a row per family × recipe × instance × kind of spectrum. All of it is exploratory: `p_adjusted`
+is `p_overlap` after Benjamini–Hochberg within the table."""
 
 CLASS_CURVES = ("tier", "recipe", "seed", "step", "epoch", "class", "n", "recall", "precision", "f1")
 """class_curves.csv: the rows of every run's class_history.csv behind its tier, recipe and seed."""
@@ -98,7 +121,7 @@ CLAIMS = ("claim", "kind", "held", "detail", "margin", "found")
 
 _NAMES = (
     "tier", "family", "kind", "level", "chain", "control", "recipe", "reference", "instance", "reading", "scalar",
-    "class", "mask",
+    "class", "mask", "model", "covariate", "spectrum",
 )  # fmt: skip
 """Text, also where it looks like a number (a level, a recipe called `1`)."""
 
@@ -123,9 +146,24 @@ def read_contrasts(path: str | Path) -> pd.DataFrame:
     return _with_names(read_csv(path, CONTRASTS))
 
 
+def read_mixed(path: str | Path) -> pd.DataFrame:
+    """Read mixed.csv; names are text."""
+    return _with_names(read_csv(path, MIXED))
+
+
+def read_adjusted(path: str | Path) -> pd.DataFrame:
+    """Read adjusted.csv; names are text."""
+    return _with_names(read_csv(path, ADJUSTED))
+
+
 def read_alignment(path: str | Path) -> pd.DataFrame:
     """Read alignment.csv; names and levels are text."""
     return _with_names(read_csv(path, ALIGNMENT))
+
+
+def read_tier_alignment(path: str | Path) -> pd.DataFrame:
+    """Read tier_alignment.csv; names are text."""
+    return _with_names(read_csv(path, TIER_ALIGNMENT))
 
 
 def read_class_learning(path: str | Path) -> pd.DataFrame:
