@@ -170,9 +170,9 @@ def _figure(table: pd.DataFrame):
         axes.set_xlabel(title)
         if len(shown) > 1:
             axes.legend(fontsize=6, loc="lower left" if line is None else "upper left")
-    all_axes[0].set_yticks(
-        np.arange(len(rows), 0, -1), [f"{design}: {NAMES[question]}" for design, question in rows]
-    )
+    short = {"5 levels × 2 draws × 2 seeds": "5 × 2 × 2"}
+    names = [f"{short.get(design, design)}: {NAMES[question]}" for design, question in rows]
+    all_axes[0].set_yticks(np.arange(len(rows), 0, -1), names)
     all_axes[1].set_xlim(85, 100)
     figure.title_text = "False positives, coverage and power of the shipped statistics in made studies"
     figure.suptitle(figure.title_text, fontsize=8)
