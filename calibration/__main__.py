@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 from made_study import DESIGNS
-from outcomes import run_studies
 from page import write_page
 from rates import rates
+from run_studies import run_studies
 
 from spectral_priority.store.tables import write_csv
 

@@ -11,9 +11,9 @@ from scipy.stats import binom
 FOLDER = Path(__file__).resolve().parents[2] / "calibration"
 sys.path.insert(0, str(FOLDER))
 from made_study import DESIGNS, SLOPES, study_of, write_drawn, write_fixed  # noqa: E402
-from outcomes import arguments_of, run_studies  # noqa: E402
 from page import write_page  # noqa: E402
 from rates import rates  # noqa: E402
+from run_studies import arguments_of, run_studies  # noqa: E402
 
 sys.path.remove(str(FOLDER))
 
