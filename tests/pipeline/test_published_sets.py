@@ -35,7 +35,12 @@ FAMILIES = {
 
 
 def official_imagenet(folder):
-    more = {f"{name[:-5]}{i}.JPEG": jpeg(900 + i) for i in range(6) for name in training()}
+    # No image twice: of identical images of two classes none would be in a tier.
+    more = {
+        f"{name[:-5]}{i}.JPEG": jpeg(1000 + 10 * number + i)
+        for number, name in enumerate(training())
+        for i in range(6)
+    }
     training_tar(folder / "ILSVRC2012_img_train.tar", {**training(), **more})
     write_tar(folder / "ILSVRC2012_img_val.tar", validation())
     (folder / TRUTH).write_text(TRUTHS[TRUTH])
