@@ -11,6 +11,7 @@ from .batches import Placement
 from .hierarchy import IMAGENET, above, read_edges, read_ilsvrc_ids, read_titles
 from .image_folder import by_path
 from .imagenet_truth import GroundTruth
+from .usual_names import find_usual
 
 FORMS = (
     ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"),
@@ -31,23 +32,8 @@ SHOWN = 10
 
 
 def find_imagenet(data_root: Path) -> list[Path]:
-    """Return the archives or folders of ImageNet below data_root.
-
-    Raises
-    ------
-    InputError
-        Saying what was looked for, and where.
-    """
-    for form in FORMS:
-        paths = [data_root / name for name in form]
-        if all(path.exists() for path in paths):
-            return paths
-    raise InputError(
-        "ImageNet",
-        f"not found in {data_root.absolute()}",
-        "; or ".join(" with ".join(form) for form in FORMS),
-        "put it there, say where with --config data_root=<folder>, or name the files in source.paths",
-    )
+    """Return the archives or folders of ImageNet below data_root."""
+    return find_usual("ImageNet", FORMS, data_root)
 
 
 def is_class_archive(member: str) -> bool:

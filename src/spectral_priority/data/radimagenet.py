@@ -13,6 +13,7 @@ from .csv_rows import Faults, csv_rows
 from .hierarchy import nested_edges
 from .image_table import LEFT_OUT, ImageTable
 from .images import HELD_OUT, TRAIN
+from .usual_names import find_usual
 
 FORMS = (("radiology_ai",), ("radimagenet.tar.gz",))
 """What is looked for below data_root, in this order."""
@@ -24,23 +25,8 @@ SHOWN = 5
 
 
 def find_radimagenet(data_root: Path) -> list[Path]:
-    """Return the folder or archive of RadImageNet's images below data_root.
-
-    Raises
-    ------
-    InputError
-        Saying what was looked for, and where.
-    """
-    for form in FORMS:
-        paths = [data_root / name for name in form]
-        if all(path.exists() for path in paths):
-            return paths
-    raise InputError(
-        "RadImageNet",
-        f"not found in {data_root.absolute()}",
-        "; or ".join(" with ".join(form) for form in FORMS),
-        "put it there, say where with --config data_root=<folder>, or name the files in source.paths",
-    )
+    """Return the folder or archive of RadImageNet's images below data_root."""
+    return find_usual("RadImageNet", FORMS, data_root)
 
 
 class RadImageNetLayout:

@@ -8,6 +8,7 @@ from ..errors import InputError
 from .batches import Placement
 from .hierarchy import TINY_IMAGENET, leaves, read_edges, read_titles
 from .image_folder import by_path
+from .usual_names import find_usual
 
 FORMS = (
     ("tiny-imagenet-200.zip",),
@@ -20,23 +21,8 @@ ANNOTATIONS = "val_annotations.txt"
 
 
 def find_tiny_imagenet(data_root: Path) -> list[Path]:
-    """Return the archives or folders of Tiny-ImageNet below data_root.
-
-    Raises
-    ------
-    InputError
-        Saying what was looked for, and where.
-    """
-    for form in FORMS:
-        paths = [data_root / name for name in form]
-        if all(path.exists() for path in paths):
-            return paths
-    raise InputError(
-        "Tiny-ImageNet",
-        f"not found in {data_root.absolute()}",
-        "; or ".join(" with ".join(form) for form in FORMS),
-        "put it there, say where with --config data_root=<folder>, or name the files in source.paths",
-    )
+    """Return the archives or folders of Tiny-ImageNet below data_root."""
+    return find_usual("Tiny-ImageNet", FORMS, data_root)
 
 
 class TinyImageNetLayout:
