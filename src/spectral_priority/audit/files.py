@@ -24,7 +24,7 @@ NAMED = {"mode": "colour mode", "chroma": "chroma subsampling", "format": "file 
 """Names: their shares are compared (total variation)."""
 SERIOUS, WARNING = 0.5, 0.25
 """Of the distance of a class from all others, less what chance explains."""
-TODO = {
+REMEDIES = {
     "encoder_quality": "encode all images again at the lowest quality before they are packed, or take classes of one "
     "source",
     "side": "the reduction differs, and so does what is left of the highest rings: choose classes of one source, or "
@@ -89,7 +89,7 @@ def check_files(
                     level,
                     "files",
                     f"the {called} differs between classes and can give them away: {listed(shown)}",
-                    TODO[name],
+                    REMEDIES[name],
                     column,
                     tuple(names[i] for i in odd),
                     float(apart.max()),
