@@ -20,7 +20,7 @@ from simulated_study import STEPS, simulate
 
 from spectral_priority.config import load_study
 from spectral_priority.explorer.fragment import explorer
-from spectral_priority.figures.tables import primary
+from spectral_priority.figures.shown import primary
 from spectral_priority.statistics.tables import read_learning
 
 pytestmark = pytest.mark.skipif(find() is None, reason="there is no Chromium on this machine")

@@ -23,8 +23,9 @@ from spectral_priority.figures import (
     OF_SHORTCUTS,
     PER_TIER,
 )
+from spectral_priority.figures.names import COMPLEXITY_NAMES
 from spectral_priority.figures.save import save
-from spectral_priority.figures.tables import COMPLEXITY_NAMES, read_tables
+from spectral_priority.figures.tables import read_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("priority", "complexity", "learning", "profiles", "correlations", "contrasts", "claims")

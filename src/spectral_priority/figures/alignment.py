@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..statistics.least_squares import FEWEST_DRAWS
+from .shown import primary
 from .style import GREY, TWO_COLUMNS, canvas, frame, level_colours, plural, signed, styled
-from .tables import Tables, primary
+from .tables import Tables
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """A marker per recipe; these are as many as can be told apart."""

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .levels import by_level, clear_rule, listed, of_runs
+from .shown import measured, primary_recipes
 from .style import GREY, OKABE_ITO, frame, grid, plural, styled, training_axis
-from .tables import Tables, measured, primary_recipes
+from .tables import Tables
 
 MOST_PANELS = 15
 BANDS = ("low", "mid", "high")

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .shown import class_order_row, is_related, of_primary_recipes, primary_recipes
 from .style import GREY, SHARE_COLOURS, frame, grid, plural, signed, styled, training_axis
-from .tables import Tables, class_order_row, is_related, of_primary_recipes, primary_recipes
+from .tables import Tables
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 MOST_TIERS, MOST_CLASSES = 8, 8

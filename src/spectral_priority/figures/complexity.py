@@ -12,12 +12,9 @@ from scipy.stats import t as student
 
 from ..statistics.draws import MOST_UNREACHED
 from ..statistics.least_squares import FEWEST_DRAWS
-from .style import GREY, OKABE_ITO, frame, grid, plural, signed, styled
-from .tables import (
-    COMPLEXITY_NAMES,
+from .names import COMPLEXITY_NAMES, SCALAR_NAMES
+from .shown import (
     PRIMARY_MEASURE,
-    SCALAR_NAMES,
-    Tables,
     at_reading,
     controls_of,
     families,
@@ -26,6 +23,8 @@ from .tables import (
     reading_of,
     sources,
 )
+from .style import GREY, OKABE_ITO, frame, grid, plural, signed, styled
+from .tables import Tables
 
 MOST_PANELS = 9
 

@@ -7,8 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .names import SCALAR_NAMES
+from .shown import contrast_table, is_clear, levels_of, primary, reading_name
 from .style import GREY, TWO_COLUMNS, canvas, frame, level_colours, plural, signed, styled
-from .tables import SCALAR_NAMES, Tables, contrast_table, is_clear, levels_of, primary, reading_name
+from .tables import Tables
 
 MOST_ROWS, MOST_LEVELS = 48, 6
 """Recipes of all families together, and levels of one family, that one page can show."""

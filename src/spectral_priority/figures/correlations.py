@@ -10,18 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..statistics.least_squares import FEWEST_DRAWS
+from .names import COMPLEXITY_NAMES, SCALAR_NAMES
+from .shown import at_reading, families, primary, reading_name, reading_of, sources
 from .style import RHO_COLOURS, TWO_COLUMNS, canvas, frame, plural, signed, styled
-from .tables import (
-    COMPLEXITY_NAMES,
-    SCALAR_NAMES,
-    Tables,
-    at_reading,
-    families,
-    primary,
-    reading_name,
-    reading_of,
-    sources,
-)
+from .tables import Tables
 
 MOST_PANELS = 6
 MOST_BESIDE = 12

@@ -12,8 +12,9 @@ from matplotlib.patheffects import Stroke
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
+from .shown import sources
 from .style import ONE_COLUMN, SHARE_COLOURS, canvas, frame, plural, styled, training_axis
-from .tables import Tables, sources
+from .tables import Tables
 
 SHARE_LABEL = "share of power in the ring"
 

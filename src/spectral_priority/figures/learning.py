@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from .shown import controls_of, families, levels_of, of_primary_recipes, primary_recipes
 from .style import (
     CONTROL,
     GREY,
@@ -18,7 +19,7 @@ from .style import (
     styled,
     training_axis,
 )
-from .tables import Tables, controls_of, families, levels_of, of_primary_recipes, primary_recipes
+from .tables import Tables
 
 MOST_FAMILIES, COLUMNS, MOST_NAMES = 8, 4, 8
 """Families that fit a page, side by side, and levels that fit a legend."""

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from ..config import Study
-from .tables import families, levels_of
+from .shown import families, levels_of
 
 INTERVALS = {"draws": "over draws", "seeds": "over seeds", "measured": "within the one run"}
 """Kind of standard error → what it is over, in words; `measured`: as the measure itself tells it."""

@@ -12,8 +12,10 @@ from scipy.stats import t as student
 from ..config.statistics import Statistics
 from ..statistics.draws import MOST_UNREACHED
 from .levels import by_level, of_runs
+from .names import SCALAR_NAMES
+from .shown import at_reading, families, levels_of, reading_name, sources
 from .style import GREY, OKABE_ITO, frame, grid, signed, styled
-from .tables import SCALAR_NAMES, Tables, at_reading, families, levels_of, reading_name, sources
+from .tables import Tables
 
 MOST_PANELS, MOST_LEVELS = 9, 10
 

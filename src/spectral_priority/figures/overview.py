@@ -7,8 +7,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .heatmap import SHARE_LABEL, change, paint, shares_over_training
+from .shown import sources
 from .style import frame, grid, plural, styled, training_axis
-from .tables import Tables, sources
+from .tables import Tables
 
 MOST = 24
 """Panels that fit a page with readable text."""

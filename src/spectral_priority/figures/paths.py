@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .levels import by_level, clear_rule, of_runs
+from .shown import families, levels_of, measured, primary_recipes
 from .style import (
     GREY,
     OKABE_ITO,
@@ -20,7 +21,7 @@ from .style import (
     styled,
     training_axis,
 )
-from .tables import Tables, families, levels_of, measured, primary_recipes
+from .tables import Tables
 
 MOST_FAMILIES, MOST_NAMES = 4, 6
 COLOURS = {"within": OKABE_ITO[0], "between": OKABE_ITO[1]}

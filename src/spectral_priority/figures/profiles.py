@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from .shown import controls_of, families, levels_of, sources
 from .style import CONTROL, GREY, frame, grid, level_colours, plural, styled
-from .tables import Tables, controls_of, families, levels_of, sources
+from .tables import Tables
 
 MOST_PANELS, MOST_LINES = 9, 8
 """Families and levels that one figure can show."""

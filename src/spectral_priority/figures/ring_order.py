@@ -10,8 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from .levels import by_level, clear_rule, listed, of_runs
+from .shown import families, levels_of, measured, sources
 from .style import frame, grid, level_colours, plural, short, signed, styled
-from .tables import Tables, families, levels_of, measured, sources
+from .tables import Tables
 
 MOST_PANELS, MOST_LINES = 9, 8
 FEWEST_RINGS = 4

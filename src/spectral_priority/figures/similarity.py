@@ -14,8 +14,9 @@ from scipy.spatial.distance import squareform
 
 from .levels import listed
 from .result_files import Similarity, manifest, similarities
+from .shown import levels_of
 from .style import OKABE_ITO, SHARE_COLOURS, TWO_COLUMNS, canvas, frame, level_colours, styled
-from .tables import Tables, levels_of
+from .tables import Tables
 
 MOST_MATRICES, MOST_NAMES, MOST_TIERS = 3, 40, 18
 """Similarities, class names and tiers that one figure can show."""

@@ -11,8 +11,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from ..config.instances import of_measure
 from .levels import by_level, clear_rule, listed, of_runs
+from .shown import families, levels_of, measured, primary_recipes
 from .style import SHARE_COLOURS, TWO_COLUMNS, canvas, frame, level_colours, power, styled, training_axis
-from .tables import Tables, families, levels_of, measured, primary_recipes
+from .tables import Tables
 
 MOST_NAMES = 6
 NAMES = {"weight-svd": "weights", "gradient-svd": "gradients"}

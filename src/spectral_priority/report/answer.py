@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..figures.tables import SCALAR_NAMES, Tables, reading_name
+from ..figures.names import SCALAR_NAMES
+from ..figures.shown import reading_name
+from ..figures.tables import Tables
 from ..statistics.least_squares import FEWEST_DRAWS
 
 TOPICS = {

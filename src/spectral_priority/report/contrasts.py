@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..figures.tables import SCALAR_NAMES, Tables, contrast_table, is_clear, reading_name
+from ..figures.names import SCALAR_NAMES
+from ..figures.shown import contrast_table, is_clear, reading_name
+from ..figures.tables import Tables
 from .answer import number
 
 

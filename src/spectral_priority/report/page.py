@@ -14,8 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ..errors import InputError
 from ..explorer.fragment import explorer
-from ..figures.tables import (
-    Tables,
+from ..figures.shown import (
     class_order_row,
     families,
     is_related,
@@ -24,6 +23,7 @@ from ..figures.tables import (
     reading_name,
     reading_of,
 )
+from ..figures.tables import Tables
 from ..store.provenance import provenance
 from .answer import Sentence, answer
 from .audits import audit_sections

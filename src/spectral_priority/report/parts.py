@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..figures.tables import (
-    COMPLEXITY_NAMES,
-    SCALAR_NAMES,
-    Alignment,
-    ClassLearning,
-    Tables,
-    at_reading,
-    families,
-    primary,
-    reading_name,
-)
+from ..figures.names import COMPLEXITY_NAMES, SCALAR_NAMES
+from ..figures.shown import at_reading, families, primary, reading_name
+from ..figures.tables import Alignment, ClassLearning, Tables
 from ..store.atomic import read_json
 from .answer import number, verdict
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..figures.tables import Tables, reading_name
+from ..figures.shown import reading_name
+from ..figures.tables import Tables
 from .answer import number
 
 COVARIATE_NAMES = {
