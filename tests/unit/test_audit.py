@@ -117,6 +117,8 @@ def test_an_encoder_quality_that_differs_by_class_is_found(tmp_path):
     [
         ("mode", "RGB", "L", "colour mode"),
         ("height", 48, 500, "shorter side"),
+        ("chroma", "4:4:4", "4:2:0", "chroma subsampling"),
+        ("format", "PNG", "JPEG", "file format"),
     ],
 )
 def test_other_facts_of_files_that_differ_by_class_are_found(tmp_path, fact, usual, odd, called):
@@ -250,6 +252,14 @@ def test_duplicates_are_judged_by_labels_and_splits(tmp_path):
     assert ("note", "2 training images are identical to an earlier one") in said
     page = build_page(found, images, find_duplicates(images))
     assert "Images that show the same" in page and "class-0 and class-1" in page
+
+
+def test_nearly_identical_images_with_other_labels_are_a_warning(tmp_path):
+    pixels = clean()
+    pixels[EACH] = through_jpeg(pixels[0], 70)
+    finding = next(one for one in audited(tmp_path, pixels)[0].findings if "different labels" in one.text)
+    assert finding.severity == "warning" and "1 pairs of nearly identical images" in finding.text
+    assert set(finding.classes) == {"class-0", "class-1"}
 
 
 def test_a_random_split_would_leak_where_most_images_have_a_near_duplicate(tmp_path):
