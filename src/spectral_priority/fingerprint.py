@@ -24,6 +24,7 @@ SCRIPTS = SOURCE.parents[1] / "workflow" / "scripts"
 WITHOUT_EFFECT = frozenset(
     {
         *("errors", "progress", "program", "fingerprint", "training.lock", "training.stopping"),
+        *("gpus", "gpus.lease", "gpus.present", "gpus.several"),
         *("store.atomic", "store.checksum", "store.finished", "store.provenance"),
     }
 )

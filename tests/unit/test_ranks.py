@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 
 import numpy as np
 import pytest
 import torch
-from tiny_training import make_task, same_results, start, train_in_process, write_data
+from tiny_training import make_task, train_in_process, write_data
 from torch import nn
 
 from spectral_priority.program import Stopped
@@ -80,16 +79,6 @@ def test_two_processes_learn_what_one_learns(data, tmp_path, monkeypatch):
         assert torch.equal(found[0]["weights"][name], found[1]["weights"][name])
         torch.testing.assert_close(found[0]["weights"][name], weight, rtol=1e-4, atol=1e-6)
     assert found[0]["loss"] == pytest.approx(alone.loss_sum / alone.loss_count, rel=1e-5)
-
-
-def test_without_a_gpu_the_first_process_trains_alone(data, tmp_path):
-    train_in_process(make_task(data, gpus=2), tmp_path / "alone")
-    alone = next((tmp_path / "alone" / "finished").iterdir())
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--"]
-    program = start(data, tmp_path, python=command, gpus=2)
-    _, said = program.communicate(timeout=180)
-    assert program.returncode == 0, said
-    assert same_results(alone, tmp_path)
 
 
 def whole_training(rank, folder, port, work, stop_after):

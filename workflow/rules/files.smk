@@ -152,15 +152,6 @@ def other_inputs(wildcards, input):
     return [word for name, path in given.items() if path for word in (name, path)]
 
 
-def several_gpus(number):
-    """The command that starts a Python program: once for each GPU, where a training uses several."""
-    return (
-        "python"
-        if number == 1
-        else f"python -m torch.distributed.run --standalone --nproc-per-node={number} --"
-    )
-
-
 def tables_where(asked, *names):
     """Tables that only some studies have, by the arguments that take them; none where the study has not."""
     return {f"--{name.replace('_', '-')}": f"{RESULTS}/{name}.csv" for name in names if asked}

@@ -38,15 +38,15 @@ rule train:
         ),
         sources=source_arguments,
         measures=measured_in_training,
-        python=lambda wc: several_gpus(STUDY.recipes[wc.recipe].gpus),
+        gpus=lambda wc: STUDY.recipes[wc.recipe].gpus,
         work=f"{WORK}/{{tier}}/{{recipe}}/seed{{seed}}",
         code=CODE["train"],
     message:
         "train {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
     shell:
-        '{params.python} "$PROGRAMS/train.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
+        'python "$PROGRAMS/train.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
         " --recipe {wildcards.recipe:q} --options {params.options:q} --seed {wildcards.seed} {params.sources:q} {params.measures:q}"
         ' --data-root "$DATA_ROOT" --work {params.work:q}'
         " --checkpoints {output.checkpoints:q} --history {output.history:q} --class-history {output.class_history:q}"
-        " --run {output.run:q} --threads {threads} --time-limit-minutes {resources.runtime}"
+        " --run {output.run:q} --threads {threads} --gpus {params.gpus} --time-limit-minutes {resources.runtime}"
         " --lock-wait-minutes {resources.runtime} --log {log:q} --expect-code {params.code}"

@@ -17,6 +17,7 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code, options_fingerprint
+from spectral_priority.gpus.lease import lease_gpus
 from spectral_priority.measures.identity import PARTS, fingerprint_of, identity_of
 from spectral_priority.measures.registry import load_over_training, measure_module, measure_options
 from spectral_priority.program import parser, run
@@ -125,7 +126,9 @@ def earlier_result(arguments, options, training):
 
 def measure_run(arguments, options, packed, manifest, training, identity, other, earlier):
     """Measure every checkpoint; return the result and where it comes from."""
-    import torch  # here, for publishing again needs none of it
+    if arguments.device != "cpu":
+        lease_gpus()
+    import torch  # here, for publishing again needs none of it, and CUDA sees the leased GPU alone
 
     from spectral_priority.config.recipe import Recipe
     from spectral_priority.measures.parts import Parts

@@ -21,6 +21,8 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
+from spectral_priority.gpus.lease import lease_gpus
+from spectral_priority.gpus.several import is_started_for_each, start_for_each
 from spectral_priority.program import parser, run
 from spectral_priority.store.finished import Finished
 from spectral_priority.training.finished import CHECKPOINTS, CLASS_HISTORY, HISTORY, RUN, publish_run
@@ -66,6 +68,7 @@ def arguments() -> argparse.Namespace:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one"
     )
     made.add_argument("--threads", type=int, help="CPU threads (default: the recipe's)")
+    made.add_argument("--gpus", type=int, default=1, help="GPUs to share each batch over")
     made.add_argument(
         "--time-limit-minutes", type=float, help="wall time of this start (default: the recipe's)"
     )
@@ -94,7 +97,11 @@ def main(arguments: argparse.Namespace) -> None:
         in_training = import_module("spectral_priority.measures.in_training")
         measures = in_training.read_instances(arguments.measures, recipe)
     task = Task(images, manifest, arguments.recipe, recipe, arguments.seed, init, teacher, measures)
+    several = arguments.gpus > 1 and arguments.device != "cpu" and not is_started_for_each()
+    if several and finished_run(task, code, arguments) is None:
+        start_for_each(arguments.gpus)
     if int(os.environ.get("RANK", "0")) > 0:  # torchrun's first process does all but a part of each batch
+        lease_gpus(arguments.gpus)  # those of the first process
         from spectral_priority.training.run import follow_training
 
         StopRequest(
@@ -111,19 +118,22 @@ def main(arguments: argparse.Namespace) -> None:
     with Lock(arguments.work, arguments.lock_wait_minutes) as lock:
         if lock.took_over:
             logging.info("took over the lock of a process that is gone: %s", lock.took_over)
-        # With `auto`, a run that was finished on either device will do.
-        for device in ("cuda", "cpu") if arguments.device == "auto" else (arguments.device,):
-            finished = Finished(arguments.work, task.fingerprint(code, device))
-            if finished.is_whole():
-                publish_run(finished, targets, "again")
-                clear_after(arguments.work, finished.folder.name)
-                if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-                    from spectral_priority.training.run import dismiss_followers
+        finished = finished_run(task, code, arguments)
+        if finished is not None:
+            publish_run(finished, targets, "again")
+            clear_after(arguments.work, finished.folder.name)
+            if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+                lease_gpus(arguments.gpus)
+                from spectral_priority.training.run import dismiss_followers
 
-                    dismiss_followers(arguments.device)
-                logging.info("%s: published again, no step made", task.name)
-                return
+                dismiss_followers(arguments.device)
+            logging.info("%s: published again, no step made", task.name)
+            return
 
+        if arguments.device != "cpu":
+            asked = time.monotonic()
+            lease_gpus()
+            started += time.monotonic() - asked  # waiting for a GPU is no time of the training's
         stop = StopRequest(arguments.time_limit_minutes or recipe.time_limit_minutes, started)
         from spectral_priority.training.loop import prepare_device  # imports torch, which takes seconds
         from spectral_priority.training.run import run_training
@@ -136,6 +146,15 @@ def main(arguments: argparse.Namespace) -> None:
             hook = in_training.measuring_hook(task, measures, task.fingerprint(code, device), arguments.work)
         finished = run_training(task, code, lock, arguments.device, threads, stop, every, hook)
         publish_run(finished, targets, "trained")
+
+
+def finished_run(task: Task, code: str, arguments: argparse.Namespace) -> Finished | None:
+    """Find the finished run; with `auto`, one that was finished on either device will do."""
+    for device in ("cuda", "cpu") if arguments.device == "auto" else (arguments.device,):
+        finished = Finished(arguments.work, task.fingerprint(code, device))
+        if finished.is_whole():
+            return finished
+    return None
 
 
 def read_recipe(text: str) -> Recipe:

@@ -35,7 +35,9 @@ class Attempts:
             if "end" not in attempt:
                 last = max(attempt["from_step"], from_step)
                 self._append(number, to_step=last, seconds=(seconds_known or {}).get(number), end="killed")
-        self._append(len(earlier), from_step=from_step, host=socket.gethostname(), pid=os.getpid())
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        gpus = {"gpus": visible} if visible else {}
+        self._append(len(earlier), from_step=from_step, host=socket.gethostname(), pid=os.getpid(), **gpus)
         return len(earlier)
 
     def end(self, number: int, to_step: int, seconds: float, end: str) -> None:
@@ -43,7 +45,7 @@ class Attempts:
         self._append(number, to_step=to_step, seconds=seconds, end=end)
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the attempts: from_step, host, pid and, where it is known, to_step, seconds, end."""
+        """Return the attempts: from_step, host, pid and, where known, gpus, to_step, seconds, end."""
         found: dict[int, dict[str, Any]] = {}
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         for line in lines:

@@ -1,0 +1,1 @@
+"""Which GPUs of this machine a program uses, where no scheduler says so. Imports no torch."""
