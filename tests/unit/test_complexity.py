@@ -68,9 +68,7 @@ def test_fisher_ratio_of_two_classes_is_half_of_ho_and_basus():
     assert found.value == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("block", [7, 512])
-def test_n3_equals_leave_one_out_nearest_neighbour(monkeypatch, block):
-    monkeypatch.setattr(complexity.neighbours, "BLOCK", block)
+def test_n3_equals_leave_one_out_nearest_neighbour():
     random = np.random.default_rng(2)
     label = random.integers(0, 3, 120)
     features = random.normal(size=(120, 4)) + 50 + 0.8 * label[:, None]
