@@ -19,7 +19,7 @@ from spectral_priority import complexity
 from spectral_priority.config.tiers import Images, Regroup
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import write_manifest
-from spectral_priority.data.reference import fit_reference
+from spectral_priority.data.reference import fit_reference, with_points
 from spectral_priority.fourier import half_plane_power, radial_sum
 from spectral_priority.similarity import closeness, write_similarity
 from spectral_priority.similarity.points import shares
@@ -68,9 +68,7 @@ def test_fisher_ratio_of_two_classes_is_half_of_ho_and_basus():
     assert found.value == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("block", [7, 512])
-def test_n3_equals_leave_one_out_nearest_neighbour(monkeypatch, block):
-    monkeypatch.setattr(complexity.neighbours, "BLOCK", block)
+def test_n3_equals_leave_one_out_nearest_neighbour():
     random = np.random.default_rng(2)
     label = random.integers(0, 3, 120)
     features = random.normal(size=(120, 4)) + 50 + 0.8 * label[:, None]
@@ -191,7 +189,8 @@ def run(name, *arguments):
 
 def test_the_programs_measure_a_tier_from_files(tmp_path):
     images = pack(tmp_path / "images.h5")
-    write_dataset(tmp_path / "reference.h5", fit_reference(images.pixels, 5), "reference", {})
+    reference = with_points(fit_reference(images.pixels, 5), [images.pixels], "pixels", "L2 of pixels")
+    write_dataset(tmp_path / "reference.h5", reference, "reference", {})
     for kind in ("hierarchy", "feature", "spectral"):
         run(
             "similarity", "--images", images.path, "--label", "class", "--kind", kind,
@@ -258,5 +257,5 @@ def test_a_data_set_without_hierarchy_has_an_empty_value(tmp_path):
     estimates["hierarchy_similarity"] = complexity.class_similarity(
         "hierarchy_similarity", similarity, [[0], [1]]
     )
-    lines = complexity.table(tier(2), estimates).to_csv(index=False).splitlines()
+    lines = complexity.table(tier(2), estimates, "L2 of pixels").to_csv(index=False).splitlines()
     assert "t,f,x,0,hierarchy_similarity,,,1,1,higher" in lines

@@ -304,5 +304,5 @@ def test_the_programs_pack_images_and_look_at_their_spectra_without_torch(tmp_pa
     program("spectra", "--images", images, "--label", "texture", "--psd", psd, "--adcs", maps)
     assert read_dataset(psd, "data:psd").sizes == {"class": 12, "ring": 16}
     assert read_dataset(maps, "data:adcs").sizes == {"class": 12, "u": 32, "v": 32}
-    assert read_dataset(reference, "reference").sizes == {"component": 5, "feature": 1024}
+    assert read_dataset(reference, "reference").sizes == {"component": 5, "feature": 1024, "sample": 60}
     subprocess.run(["sha256sum", "-c", checksum.name], cwd=tmp_path, check=True, capture_output=True)

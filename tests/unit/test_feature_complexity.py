@@ -5,7 +5,6 @@ import logging
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import silhouette_samples
 
 from spectral_priority import complexity
 from spectral_priority.complexity.label_frequency import NAMES, low_ratios
@@ -49,12 +48,21 @@ def test_classes_that_come_closer_are_harder_in_the_direction_that_the_table_say
     assert near > far if higher else near < far
 
 
-@pytest.mark.parametrize("block", [7, 512])
-def test_silhouette_is_that_of_scikit_learn(monkeypatch, block):
-    monkeypatch.setattr(complexity.silhouettes, "BLOCK", block)
+def test_silhouette_is_that_of_a_slow_loop():
     label = LABEL.copy()
     label[:1] = 5  # a class of one image
-    each = silhouette_samples(FEATURES, label)
+    each = np.zeros(len(label))
+    for number, own in enumerate(FEATURES):
+        away = np.sqrt(((FEATURES - own) ** 2).sum(axis=1))
+        others = np.arange(len(label)) != number
+        mean = {
+            name: away[others & (label == name)].mean()
+            for name in set(label)
+            if (others & (label == name)).any()
+        }
+        if label[number] in mean:
+            inside, outside = mean.pop(label[number]), min(mean.values())
+            each[number] = (outside - inside) / max(inside, outside)
     found = complexity.silhouette(FEATURES, label)
     assert found.value == pytest.approx(each.mean(), rel=1e-9)
     assert found.standard_error == pytest.approx(each.std(ddof=1) / np.sqrt(len(each)), rel=1e-9)
@@ -64,9 +72,17 @@ def test_nearest_neighbours_are_those_of_a_loop():
     found = complexity.nearest(FEATURES, 3)
     for number, own in enumerate(FEATURES):
         away = np.sqrt(((FEATURES - own) ** 2).sum(axis=1))
-        away[number] = np.inf
+        away[number] = np.inf  # itself
         assert found.index[number].tolist() == np.argsort(away)[:3].tolist()
         np.testing.assert_allclose(found.distance[number], np.sort(away)[:3], rtol=1e-12)
+
+
+def test_images_that_are_nearly_the_same_have_their_exact_distance():
+    """Differences of squares, as fast libraries take them, would leave rounding alone."""
+    features = np.array([[1000.0, 0.0], [1000.0 + 1e-6, 0.0], [-1000.0, 0.0], [-1000.0, 2e-6]])
+    found = complexity.nearest(features, 1)
+    np.testing.assert_allclose(found.distance[:, 0], [1e-6, 1e-6, 2e-6, 2e-6], rtol=1e-6)
+    assert found.index[:, 0].tolist() == [1, 0, 3, 2]
 
 
 def test_csg_is_that_of_a_slow_loop():

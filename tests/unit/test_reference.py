@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from spectral_priority.data import reference as module
-from spectral_priority.data.reference import fit_reference, load_reference, project
+from spectral_priority.data.reference import fit_reference, load_reference, project, with_points
 from spectral_priority.errors import InputError
 from spectral_priority.store.netcdf import write_dataset
 
@@ -74,9 +74,36 @@ def test_images_that_are_all_the_same_are_refused():
         fit_reference(IMAGES[:1], 4)
 
 
-def test_images_of_another_size_are_refused(tmp_path):
-    write_dataset(tmp_path / "reference.h5", fit_reference(IMAGES, 4), "reference", {})
-    fitted = load_reference(tmp_path / "reference.h5")
-    np.testing.assert_array_equal(project(IMAGES, fitted), project(IMAGES, fit_reference(IMAGES, 4)))
+def test_images_of_another_size_are_refused():
     with pytest.raises(InputError, match="made for images of 432 numbers; these have 144"):
-        project(IMAGES[..., :1], fitted)
+        project(IMAGES[..., :1], fit_reference(IMAGES, 4))
+
+
+def test_the_file_has_the_place_of_every_image(tmp_path):
+    fitted = fit_reference(IMAGES, 4)
+    placed = with_points(fitted, [IMAGES[:70], IMAGES[70:]], "pixels", "L2 of pixels")
+    write_dataset(tmp_path / "reference.h5", placed, "reference", {})
+    read = load_reference(tmp_path / "reference.h5", Packed(300))
+    np.testing.assert_allclose(read["points"], project(IMAGES, fitted), rtol=1e-6, atol=1e-6)
+    assert read.attrs["unit"] == "L2 of pixels"
+    with pytest.raises(InputError, match=r"has the places of 300 images.*those of the 299 in images\.h5"):
+        load_reference(tmp_path / "reference.h5", Packed(299))
+
+
+class Packed:
+    """As many packed images as are said."""
+
+    path = "images.h5"
+
+    def __init__(self, number):
+        self.number = number
+
+    def __len__(self):
+        return self.number
+
+
+def test_features_are_taken_as_they_are():
+    features = np.random.default_rng(3).normal(3.0, 2.0, size=(50, 6)).astype(np.float32)
+    fitted = fit_reference(features, 6)
+    np.testing.assert_allclose(fitted["mean"], features.mean(axis=0), rtol=1e-5)
+    assert fitted["explained"].sum() == pytest.approx(features.astype(float).var(axis=0, ddof=1).sum())

@@ -59,6 +59,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
                         "duplicates",
                         "audit",
                         "reference",
+                        "network_reference",
                         "similarity",
                         "spectra",
                         "artefact_spectrum",

@@ -95,6 +95,10 @@ rule audit:
         " --json {output.answers:q} --log {log:q} --expect-code {params.code}"
 
 
+OF_NETWORK = STUDY.complexity.reference.weights is not None
+REFERENCE_PROGRAM = "network_reference" if OF_NETWORK else "reference"
+
+
 rule reference:
     """Fit the one fixed space in which feature-space complexity is computed for every tier."""
     input:
@@ -107,18 +111,21 @@ rule reference:
         f"{DATA_BENCHMARKS}/reference.tsv"
     conda:
         "../../environment.yml"
-    threads: lambda wc: decoders(wc.pack)
+    threads: lambda wc: 4 if OF_NETWORK else decoders(wc.pack)
     resources:
+        gpu=1 if OF_NETWORK else 0,
         mem_mb=8000,
-        runtime=120,
+        runtime=720 if OF_NETWORK else 120,
     params:
+        program=REFERENCE_PROGRAM,
         options=canonical(STUDY.complexity.reference),
-        code=CODE["reference"],
+        root='--data-root "$DATA_ROOT"' if OF_NETWORK else "",
+        code=CODE[REFERENCE_PROGRAM],
     message:
         "reference space of {wildcards.pack}"
     shell:
-        'python "$PROGRAMS/reference.py" --images {input.images:q} --options {params.options:q} --threads {threads}'
-        " --output {output.reference:q} --log {log:q} --expect-code {params.code}"
+        'python "$PROGRAMS/{params.program}.py" --images {input.images:q} --options {params.options:q} {params.root}'
+        " --threads {threads} --output {output.reference:q} --log {log:q} --expect-code {params.code}"
 
 
 rule similarity:

@@ -21,7 +21,7 @@ from spectral_priority.data.class_means import ClassSums
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest
 from spectral_priority.data.pinson import pinson_of
-from spectral_priority.data.reference import load_reference, project
+from spectral_priority.data.reference import load_reference
 from spectral_priority.data.spectra import radial_shares
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
@@ -44,19 +44,19 @@ def main(arguments: argparse.Namespace) -> None:
     images = PackedImages(arguments.images, arguments.threads)
     tier = read_manifest(arguments.manifest, arguments.indices)
     check_data(images, tier)
-    reference = load_reference(arguments.reference)
+    reference = load_reference(arguments.reference, images)
     index, label = tier.index["train"], tier.label["train"]
 
-    features, share = [], []
+    share = []
     sums = ClassSums(label, index, images.shape[1:])
     amplitudes = complexity.ClassAmplitudes(tier.number_of_classes)
     for part in blocks(images, index):  # every image is read once
         pixels = images.read(index[part])
         sums.add(part, pixels)
         amplitudes.add(pixels, label[part])
-        features.append(project(pixels, reference))
         share.append(shares(radial_shares(pixels)))
-    features, share = np.concatenate(features), np.concatenate(share)
+    share = np.concatenate(share)
+    features = reference["points"].values[index].astype(np.float64)
     sample = np.random.default_rng(options.seed).permutation(len(index))[: options.images]
     near = complexity.nearest(features[sample], NEIGHBOURS)
     pairs = sample[: options.pairs]
@@ -98,7 +98,7 @@ def main(arguments: argparse.Namespace) -> None:
     for measure, spectrum in spectra.items():
         path = getattr(arguments, measure)
         write_dataset(path, spectrum.assign_attrs(facts), f"data:{measure.replace('_', '-')}", origin)
-    write_csv(arguments.output, complexity.table(tier, estimates))
+    write_csv(arguments.output, complexity.table(tier, estimates, reference.attrs["unit"]))
     logging.info("complexity of %s written to %s", tier.facts["tier"], arguments.output)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.data.images import TRAIN, PackedImages
-from spectral_priority.data.reference import load_reference, project
+from spectral_priority.data.reference import load_reference
 from spectral_priority.data.spectra import radial_shares
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         index = np.flatnonzero(images.split == TRAIN)
         label = images.labels(column)[index]
-        means = class_means(vectors_of(arguments), images, index, label, len(names))
+        means = class_means(*vectors_of(arguments, images), index, label, len(names))
         for number in np.flatnonzero(np.isnan(means).any(axis=1)):
             logging.warning("class %s has no training image that counts: left empty", names[number])
         similarity = closeness(means if arguments.kind == "feature" else log_spectra(means))
@@ -52,14 +52,15 @@ def main(arguments: argparse.Namespace) -> None:
     logging.info("%s similarity of %d classes written to %s", arguments.kind, len(names), arguments.output)
 
 
-def vectors_of(arguments: argparse.Namespace) -> Callable[[np.ndarray], np.ndarray]:
-    """From pixels to a vector per image: its place in the reference space, or its radial shares of power."""
+def vectors_of(
+    arguments: argparse.Namespace, images: PackedImages
+) -> tuple[Callable[[np.ndarray], np.ndarray], PackedImages | np.ndarray]:
+    """How a vector is made of an image, and of what: radial shares of pixels, or its place in the reference space."""
     if arguments.kind == "spectral":
-        return lambda pixels: shares(radial_shares(pixels))
+        return lambda pixels: shares(radial_shares(pixels)), images
     if arguments.reference is None:
         raise InputError("--reference", "is missing", "reference.h5 of the data set, for --kind feature")
-    reference = load_reference(arguments.reference)
-    return lambda pixels: project(pixels, reference)
+    return lambda points: points, load_reference(arguments.reference, images)["points"].values
 
 
 def arguments() -> argparse.Namespace:

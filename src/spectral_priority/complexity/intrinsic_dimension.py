@@ -38,7 +38,7 @@ def intrinsic_dimension(features: np.ndarray, near: Nearest | None = None) -> Es
     Notes
     -----
     Facco, d'Errico, Rodriguez, Laio 2017, doi 10.1038/s41598-017-11873-y. scikit-dimension has it, too, but brings
-    numba and scikit-learn for these few lines.
+    numba for these few lines.
 
     Examples
     --------

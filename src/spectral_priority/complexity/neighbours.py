@@ -9,9 +9,6 @@ import numpy as np
 
 from .estimate import NAN, Estimate
 
-BLOCK = 512
-"""Images whose distances to all others are in memory at once."""
-
 
 class Nearest(NamedTuple):
     """The nearest other images of each image, nearest first.
@@ -24,9 +21,7 @@ class Nearest(NamedTuple):
 
 
 def nearest(features: np.ndarray, count: int = 1) -> Nearest:
-    """Find the nearest other images of each image; of equally near ones the first.
-
-    Distances are made in blocks, so memory grows with the number of images, not with its square.
+    """Find the nearest other images of each image.
 
     Parameters
     ----------
@@ -40,30 +35,25 @@ def nearest(features: np.ndarray, count: int = 1) -> Nearest:
     >>> found.index.tolist(), found.distance.tolist()
     ([[1, 2], [0, 2], [1, 0]], [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]])
     """
+    from sklearn.neighbors import NearestNeighbors
+
     features = np.asarray(features, dtype=np.float64)
     features = features - features.mean(axis=0)
-    number = len(features)
-    index = np.empty((number, min(count, max(number - 1, 0))), dtype=np.int64)
-    half = (features**2).sum(axis=1) / 2
-    for start in range(0, number, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, number))
-        place = rows - start
-        distance = half - features[rows] @ features.T  # (‖x − y‖² − ‖x‖²) ÷ 2, same order
-        distance[place, rows] = np.inf
-        for column in range(index.shape[1]):
-            index[rows, column] = found = distance.argmin(axis=1)
-            distance[place, found] = np.inf
-    away = np.empty(index.shape)
-    for column in range(index.shape[1]):
-        away[:, column] = np.linalg.norm(features - features[index[:, column]], axis=1)
-    return Nearest(index, np.sort(away, axis=1))  # sorted: equal ones may differ by rounding
+    count = min(count, len(features) - 1)
+    if count < 1:
+        return Nearest(np.empty((len(features), 0), dtype=np.int64), np.empty((len(features), 0)))
+    found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(features)
+    index = found.kneighbors(return_distance=False)
+    # Its distances are differences of squares, too coarse for images that are nearly the same.
+    away = np.linalg.norm(features[:, None] - features[index], axis=2)
+    order = np.argsort(away, axis=1, kind="stable")
+    return Nearest(np.take_along_axis(index, order, axis=1), np.take_along_axis(away, order, axis=1))
 
 
 def n3(features: np.ndarray, label: np.ndarray, near: Nearest | None = None) -> Estimate:
     """Return N3: the share of images whose nearest other image has another label. Harder when higher; unit 1.
 
-    The leave-one-out error of the nearest neighbour in the reference space, Euclidean; of equally near images the first
-    one counts.
+    The leave-one-out error of the nearest neighbour in the reference space, Euclidean.
 
     Parameters
     ----------

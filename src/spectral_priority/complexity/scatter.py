@@ -114,7 +114,7 @@ def within_class_diversity(features: np.ndarray, label: np.ndarray) -> Estimate:
     """Return how far apart two images of a class lie: root mean squared distance in the reference space.
 
     √(2 Σ_c s_c² ÷ k), s_c² the unbiased variance of class c summed over components; classes count alike. Harder when
-    higher. The unit is the L2 norm over pixels in [0, 1].
+    higher. The unit is that of the space: the L2 norm over pixels in [0, 1], or over a network's features.
 
     Parameters
     ----------

@@ -7,16 +7,13 @@ import logging
 import numpy as np
 
 from .estimate import NAN, Estimate, mean_error
-from .neighbours import BLOCK
 
 
 def silhouette(features: np.ndarray, label: np.ndarray) -> Estimate:
     """Return the mean silhouette of the classes in the reference space, from −1 to 1. Harder when lower; unit 1.
 
     Of an image, (b − a) ÷ max(a, b): a is the mean Euclidean distance to the other images of its class, b the least
-    mean distance to the images of another class; 0 for the only image of a class. The value is that of scikit-learn's
-    `silhouette_score` (a test compares them). It is computed here since importing scikit-learn takes longer than all
-    measures of a small task together.
+    mean distance to the images of another class; 0 for the only image of a class.
 
     Parameters
     ----------
@@ -43,22 +40,8 @@ def silhouette(features: np.ndarray, label: np.ndarray) -> Estimate:
     if not 2 <= len(counts) < number:
         logging.warning("silhouette: %d classes among %d images; left empty", len(counts), number)
         return Estimate(NAN, n=number)
+    from sklearn.metrics import silhouette_samples
+
     features = np.asarray(features, dtype=np.float64)
-    features = features - features.mean(axis=0)
-    square, member = (features**2).sum(axis=1), np.eye(len(counts))[label]
-    width = np.empty(number)
-    for start in range(0, number, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, number))
-        place = rows - start
-        distance = square[rows, None] + square - 2 * features[rows] @ features.T
-        distance = np.sqrt(np.maximum(distance, 0, out=distance), out=distance)
-        distance[place, rows] = 0  # exactly
-        to_class = distance @ member
-        inside = to_class[place, label[rows]] / np.maximum(counts[label[rows]] - 1, 1)
-        to_class /= counts
-        to_class[place, label[rows]] = np.inf
-        outside = to_class.min(axis=1)
-        larger = np.maximum(inside, outside)
-        width[rows] = np.divide(outside - inside, larger, out=np.zeros(len(rows)), where=larger > 0)
-    width[counts[label] == 1] = 0
+    width = silhouette_samples(features - features.mean(axis=0), label)
     return Estimate(float(width.mean()), mean_error(width), number)

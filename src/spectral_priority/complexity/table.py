@@ -32,7 +32,7 @@ MEASURES = {
     "gbc": Meaning("1", "lower"),
     "h_score": Meaning("1", "lower"),
     "intrinsic_dimension": Meaning("dimensions", "higher"),
-    "within_class_diversity": Meaning("L2 of pixels", "higher"),
+    "within_class_diversity": Meaning("", "higher"),  # the unit of distances in the reference space
     **{name: Meaning("1", "lower") for name in NAMES},
     "psd_slope": Meaning("1", ""),
     "psd_centroid": Meaning("cycles/image", ""),
@@ -43,12 +43,21 @@ MEASURES = {
 differ say where a task may be solved, not how easily: no direction of these is harder."""
 
 
-def table(manifest: Manifest, estimates: dict[str, Estimate]) -> pd.DataFrame:
-    """Return complexity.csv of one tier: a row per measure, in their order."""
+def table(manifest: Manifest, estimates: dict[str, Estimate], distance_unit: str) -> pd.DataFrame:
+    """Return complexity.csv of one tier: a row per measure, in their order.
+
+    `distance_unit` is that of distances in the reference space.
+    """
     tier = {key: manifest.facts[key] for key in ("tier", "family", "level", "draw")}
     return pd.DataFrame(
         [
-            {**tier, "measure": name, **estimates[name]._asdict(), **meaning._asdict()}
+            {
+                **tier,
+                "measure": name,
+                **estimates[name]._asdict(),
+                "unit": meaning.unit or distance_unit,
+                "harder": meaning.harder,
+            }
             for name, meaning in MEASURES.items()
         ]
     )

@@ -24,11 +24,29 @@ class Reference(Section):
     """The one fixed space in which feature-space complexity of every tier is computed (METHODS 7)."""
 
     components: Count = 64
-    """Principal components of the pixels, unwhitened."""
+    """Principal components, unwhitened."""
     images: Count = 20000
     """Most images of the whole data set that the components are fitted on."""
     seed: Seed = 0
     """Seed of that sample."""
+    weights: str | None = None
+    """File below data_root with a network's weights (safetensors, or a state dict of torchvision): the components are
+    then those of its features, what its head takes, instead of those of the pixels. Pixels are normalised as
+    torchvision's weights expect; grey images are shown in all three channels."""
+    model: str | None = None
+    """Name of that network, a classifier of torchvision (`resnet18`)."""
+    size: Count | None = None
+    """Side in pixels that images are resized to for that network (bilinear); null: as they are packed."""
+
+    @model_validator(mode="after")
+    def _a_network_has_name_and_weights(self):
+        if (self.weights is None) != (self.model is None):
+            raise ValueError(
+                "found one of weights and model without the other; give both, or neither for pixels"
+            )
+        if self.size is not None and self.weights is None:
+            raise ValueError("size is the network's, and there is no network; leave it out, or give weights")
+        return self
 
 
 class Complexity(Section):

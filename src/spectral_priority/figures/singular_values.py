@@ -12,7 +12,17 @@ from matplotlib.ticker import LogLocator, NullLocator
 from ..config.instances import of_measure
 from .levels import by_level, clear_rule, listed, of_runs
 from .shown import families, levels_of, measured, primary_recipes
-from .style import SHARE_COLOURS, TWO_COLUMNS, canvas, frame, level_colours, power, styled, training_axis
+from .style import (
+    SHARE_COLOURS,
+    TWO_COLUMNS,
+    canvas,
+    frame,
+    level_colours,
+    plural,
+    power,
+    styled,
+    training_axis,
+)
 from .tables import Tables
 
 MOST_NAMES = 6
@@ -84,27 +94,37 @@ def singular_table(tables: Tables) -> pd.DataFrame:
 
 
 def finding(data: pd.DataFrame) -> str:
-    """Say how the effective rank changes from the first to the last checkpoint, and where most."""
-    said, where = [], ""
+    """Say in how many levels the effective rank changes clearly from the first to the last checkpoint, and how far."""
+    said = []
     for kind, rows in data[data["quantity"] == "effective_rank_share"].groupby("of", sort=False):
         first, last = (
             rows[rows["step"] == step].set_index("level") for step in (rows["step"].min(), rows["step"].max())
         )
         change = (last["value"] - first["value"]).dropna()
-        level = change.abs().idxmax()
-        reach = np.hypot(first.loc[level, "reach"], last.loc[level, "reach"])
-        numbers = f"{first.loc[level, 'value']:.2f} to {last.loc[level, 'value']:.2f}"
-        if not abs(change[level]) > reach:
-            said.append(f"that of {kind} does not change clearly ({numbers})")
+        if change.empty:
+            continue
+        reach = np.hypot(first["reach"], last["reach"])[change.index]
+        clear = change[change.abs() > reach]
+        level = (clear if len(clear) else change).abs().idxmax()
+        numbers = f"at most {first.loc[level, 'value']:.2f} to {last.loc[level, 'value']:.2f}, {level}"
+        counts = [
+            f"{verb} in {number}"
+            for verb, number in (("falls", int((clear < 0).sum())), ("rises", int((clear > 0).sum())))
+            if number
+        ]
+        total = (
+            f"{plural(len(change), 'level')} of {rows['family'].iloc[0]}" if not said else f"{len(change)}"
+        )
+        if counts:
+            said.append(f"that of {kind} {listed(counts)} of {total} ({numbers})")
         else:
-            said.append(f"that of {kind} {'rises' if change[level] > 0 else 'falls'} from {numbers}")
-        where = where or f"{rows['family'].iloc[0]} {level}"
+            said.append(f"that of {kind} changes clearly in none of {total} ({numbers})")
     if not said:
         return "No level has an effective rank at all its checkpoints"
     text = listed(said).replace("that of", "the effective rank of", 1)
     leading = data[(data["quantity"] == "singular_value") & (data["index"] == data["index"].min())]
     if leading.empty:
-        return f"Over training {text} ({where})"
+        return f"Over training {text}"
     kind = leading["of"].iloc[0]
     ends = (
         leading[leading["of"] == kind]
@@ -115,7 +135,7 @@ def finding(data: pd.DataFrame) -> str:
     ratio = ends["last"] / ends["first"]
     layer = np.log(ratio).abs().idxmax()
     return (
-        f"Over training {text} ({where}); the largest singular value of {_short(layer)} ends at {ratio[layer]:.2g} "
+        f"Over training {text}; the largest singular value of {_short(layer)} ends at {ratio[layer]:.2g} "
         "times its first"
     )
 

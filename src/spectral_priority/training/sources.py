@@ -96,8 +96,10 @@ def run_source(path: Path, step: int | None = None) -> Source:
     return Source(path, step, f"{facts['fingerprint']}/{step}")
 
 
-def file_source(name: str, data_root: Path) -> Source:
+def file_source(name: str, data_root: Path, field: str = "init.weights") -> Source:
     """Name a file of weights below data_root; of a run's checkpoints it is the last one.
+
+    Messages call it by the `field` of the study that names it.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def file_source(name: str, data_root: Path) -> Source:
     path = data_root / name
     if not path.is_file():
         raise InputError(
-            f"init.weights: {name}",
+            f"{field}: {name}",
             f"there is no {path.absolute()}",
             f"a file below data_root, which is {data_root.absolute()}",
             "put it there, or say where it is with --config data_root=<folder>",
