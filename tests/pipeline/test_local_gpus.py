@@ -76,19 +76,10 @@ def most_at_once(spans) -> int:
     return max(sum(start <= begun < end for _, start, end in spans) for _, begun, _ in spans)
 
 
-def test_the_rules_that_use_a_gpu_ask_for_one():
-    """Otherwise neither Snakemake nor a scheduler would count them."""
-    for program in ("train", "measure"):
-        rule = next(
-            text
-            for path in (PROJECT / "workflow" / "rules").glob("*.smk")
-            for text in path.read_text().split("\nrule ")
-            if f"$PROGRAMS/{program}.py" in text
-        )
-        assert re.search(r"resources:\n(\s+\S.*\n)*?\s+gpu=", rule)
-    users = {
-        path.stem
-        for path in (PROJECT / "workflow" / "scripts").glob("*.py")
-        if "lease_gpus" in path.read_text()
-    }
-    assert users == {"train", "measure"}
+def test_every_program_that_can_use_a_gpu_leases_it_and_its_rule_counts_it():
+    programs = {path.stem: path.read_text() for path in (PROJECT / "workflow" / "scripts").glob("*.py")}
+    users = {name for name, text in programs.items() if '"--device"' in text}
+    assert users == {name for name, text in programs.items() if "lease_gpus()" in text}
+    assert {"train", "measure"} <= users
+    rules = "".join(path.read_text() for path in (PROJECT / "workflow" / "rules").glob("*.smk"))
+    assert len(re.findall(r"^        gpu=", rules, re.MULTILINE)) == len(users)

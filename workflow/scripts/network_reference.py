@@ -14,6 +14,7 @@ from spectral_priority.data.images import PackedImages
 from spectral_priority.data.reference import KIND, fit_reference, with_points
 from spectral_priority.errors import InputError
 from spectral_priority.fingerprint import expect_code
+from spectral_priority.gpus.lease import lease_gpus
 from spectral_priority.program import parser, run
 
 BATCH = 128
@@ -40,6 +41,8 @@ def main(arguments: argparse.Namespace) -> None:
     options = Reference.model_validate_json(arguments.options)
     images = PackedImages(arguments.images, arguments.threads)
 
+    if arguments.device != "cpu":
+        lease_gpus()
     from spectral_priority.progress import bar
     from spectral_priority.store.netcdf import write_dataset
     from spectral_priority.store.provenance import provenance
