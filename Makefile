@@ -1,11 +1,11 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
-# make status STUDY=name   how far its runs are
+# make status STUDY=name   how far its runs are; make efficiency STUDY=name: what its jobs used
 # make soak   a hundred kills of trainings; make bench: how fast everything is; make calibrate: how often statistics are right
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test status env lint soak bench calibrate reference pictures lock help
+.PHONY: demo test status efficiency env lint soak bench calibrate reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 export PYTHONUNBUFFERED := 1
 
 demo: env ## the built-in study, to results/demo/report.html
-	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host
+	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host --benchmark-extended
 	@echo "The report: results/demo/report.html"
 
 test: env ## all tests, of several files at a time
@@ -22,6 +22,9 @@ test: env ## all tests, of several files at a time
 
 status: env ## how far the runs of a study are (STUDY=name or file; default: the demo)
 	@$(VENV)/bin/python workflow/scripts/status.py $(if $(STUDY),--study $(STUDY))
+
+efficiency: env ## what finished jobs of a study used of what they asked for (STUDY=name; default: the demo)
+	@$(VENV)/bin/python workflow/scripts/efficiency.py $(if $(STUDY),--study $(STUDY))
 
 env: $(READY) ## the environment of requirements.lock, in .venv
 

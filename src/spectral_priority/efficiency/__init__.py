@@ -1,0 +1,1 @@
+"""What finished jobs asked for, and what they used of it."""
