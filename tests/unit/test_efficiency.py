@@ -25,7 +25,7 @@ SACCT = """\
 6|RUNNING|60|10|billing=1,cpu=1,mem=500M,node=1|/study|rule_gather
 7|COMPLETED|60|10|billing=1,cpu=1,mem=500M,node=1|/elsewhere|rule_train_wildcards_a_base_0
 """
-"""As Slurm 24.11 prints it."""
+"""As Slurm 22.05 prints it."""
 STUDY = """
 study: mine
 question: What was used?
