@@ -26,6 +26,7 @@ include: "workflow/rules/figures.smk"
 report: "workflow/report/workflow.rst"
 
 
+# On a cluster these run where Snakemake does: targets, and what takes seconds on one core (a figure, the page).
 localrules:
     all,
     data,
@@ -36,6 +37,11 @@ localrules:
     figures,
     report,
     pictures,
+    figure,
+    report_page,
+    picture,
+    data_picture,
+    task_picture,
 
 
 rule all:

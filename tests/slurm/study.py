@@ -25,7 +25,7 @@ tiers:
   labels:
     kind: labels
     dataset: blobs
-    labels: [shape, texture]
+    labels: [shape]
     images: {train: 240, validation: 40, probe: 40}
 recipes:
   base:

@@ -6,14 +6,15 @@ import pytest
 from cluster import gpus_of, most_at_once, rule_of
 from study import PROJECT, run, write_study
 
-RUNS = 2
+RUNS = 3
+"""One more than there are GPUs."""
 
 
 @pytest.fixture(scope="module")
 def finished(cluster, tmp_path_factory):
     """The finished study: its folder and what Slurm says of its jobs. Where they go is told by the example in docs."""
     folder = tmp_path_factory.mktemp("study")
-    write_study(folder)
+    write_study(folder, seeds=RUNS)
     before = {row["JobIDRaw"] for row in cluster.jobs()}
     run(
         *(cluster, folder),
@@ -59,9 +60,7 @@ def test_measures_of_a_submission_take_turns(finished):
     for spectra in folder.glob("results/state/mini/*/*/seed*/spectra"):
         times = spectra.parent.relative_to(folder / "results/state/mini")
         spans = []
-        for kept in spectra.glob(
-            "*/finished/*"
-        ):  # a folder that Snakemake never touches, made when a measure is done
+        for kept in spectra.glob("*/finished/*"):  # made when a measure is done; Snakemake never touches it
             name = f"{kept.parents[1].name}.tsv"
             table = folder / "results/benchmarks/mini/runs" / times / "spectra" / name
             end = kept.stat().st_mtime
