@@ -5,7 +5,7 @@
 #   snakemake --cores all --configfile my.yaml                     a study of your own
 #   snakemake --cores 1 results/demo/runs/<tier>/<recipe>/seed0/spectra/gradient.h5      one result
 #
-# common.smk loads the study, files.smk names its files; the others hold one stage each, in the order in which data flows. A study file stands
+# common.smk loads the study, files.smk names its files, resources.smk says what jobs need; the others hold one stage each, in the order in which data flows. A study file stands
 # alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
 from snakemake.utils import min_version
 
@@ -14,6 +14,7 @@ min_version("9.6")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/files.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tiers.smk"
 include: "workflow/rules/training.smk"
@@ -25,6 +26,7 @@ include: "workflow/rules/figures.smk"
 report: "workflow/report/workflow.rst"
 
 
+# On a cluster these run where Snakemake does: targets, and what takes seconds on one core (a figure, the page).
 localrules:
     all,
     data,
@@ -35,6 +37,11 @@ localrules:
     figures,
     report,
     pictures,
+    figure,
+    report_page,
+    picture,
+    data_picture,
+    task_picture,
 
 
 rule all:

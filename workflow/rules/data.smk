@@ -18,8 +18,8 @@ rule pack:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=grows(4000),
+        runtime=grows(720),
     params:
         dataset=lambda wc: PACKS[wc.pack],
         options=lambda wc: canonical(STUDY.datasets[PACKS[wc.pack]]),
@@ -47,8 +47,8 @@ rule duplicates:
         "../../environment.yml"
     threads: lambda wc: decoders(wc.pack)
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
     params:
         code=CODE["duplicates"],
     message:
@@ -81,8 +81,8 @@ rule audit:
         "../../environment.yml"
     threads: lambda wc: decoders(wc.pack)
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
     params:
         options=canonical(STUDY.audit),
         template=file_sha256(PROJECT / "src" / "spectral_priority" / "audit" / "page.html.j2")[:16],
@@ -114,8 +114,8 @@ rule reference:
     threads: lambda wc: 4 if OF_NETWORK else decoders(wc.pack)
     resources:
         gpu=1 if OF_NETWORK else 0,
-        mem_mb=8000,
-        runtime=720 if OF_NETWORK else 120,
+        mem_mb=grows(8000),
+        runtime=grows(720 if OF_NETWORK else 120),
     params:
         program=REFERENCE_PROGRAM,
         options=canonical(STUDY.complexity.reference),
@@ -143,8 +143,8 @@ rule similarity:
         "../../environment.yml"
     threads: lambda wc: decoders(wc.pack)
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=grows(4000),
+        runtime=grows(120),
     params:
         code=CODE["similarity"],
     message:
@@ -170,8 +170,8 @@ rule spectra:
         "../../environment.yml"
     threads: lambda wc: decoders(wc.pack)
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         code=CODE["spectra"],
     message:
@@ -195,8 +195,8 @@ rule artefact_spectrum:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         code=CODE["artefact_spectrum"],
     message:

@@ -39,8 +39,8 @@ rule figure:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         others=lambda wc: arguments_of(tables_of(wc.figure)),
         results=lambda wc: ["--results", "results"] if files_of(wc.figure) else [],
@@ -87,8 +87,8 @@ rule tier_figures:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         figure=PER_TIER[0],
         folder=lambda wc, output: os.path.dirname(output.csv[0]),
@@ -137,8 +137,8 @@ rule report_page:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         results=lambda wc, output: os.path.dirname(output.page),
         others=arguments_of(OTHER_TABLES),
@@ -172,8 +172,8 @@ rule picture:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         kind=lambda wc: f"measure:{STUDY.measures[wc.instance].measure}",
         of="{tier}/{recipe}/seed{seed}",
@@ -201,8 +201,8 @@ rule data_picture:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         of="{pack}, label {label}",
         code=CODE["picture"],
@@ -229,8 +229,8 @@ rule task_picture:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         of="{tier}",
         code=CODE["picture"],

@@ -26,8 +26,8 @@ rule measure:
     threads: lambda wc: STUDY.measures[wc.instance].threads
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=measuring_memory,
+        runtime=measuring_minutes,
     params:
         options=lambda wc: canonical(STUDY.measures[wc.instance].model_dump(mode="json", exclude={"threads"})),
         work=f"{WORK}/{{tier}}/{{recipe}}/seed{{seed}}/spectra/{{instance}}",

@@ -63,8 +63,8 @@ rule gather:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         code=CODE["gather"],
     message:
@@ -99,8 +99,8 @@ rule correlate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         class_learning=arguments_of(CLASS_LEARNED),
         code=CODE["correlate"],
@@ -133,8 +133,8 @@ rule align:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         code=CODE["align"],
     message:
@@ -164,8 +164,8 @@ rule learned_first:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         code=CODE["learned_first"],
     message:
@@ -194,8 +194,8 @@ rule shortcuts:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         code=CODE["shortcuts"],
     message:
@@ -222,8 +222,8 @@ rule over_training:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         code=CODE["over_training"],
     message:

@@ -19,8 +19,8 @@ rule tier:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         family=lambda wc: STUDY.tier(wc.tier).family,
         level=lambda wc: STUDY.tier(wc.tier).level,
@@ -63,8 +63,8 @@ rule complexity:
         "../../environment.yml"
     threads: lambda wc: decoders(pack_of(wc.tier))
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
     params:
         options=canonical(STUDY.complexity.model_dump(mode="json")),
         code=CODE["complexity"],

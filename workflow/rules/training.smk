@@ -27,7 +27,8 @@ rule train:
     threads: lambda wc: STUDY.recipes[wc.recipe].threads
     resources:
         gpu=lambda wc: STUDY.recipes[wc.recipe].gpus,
-        mem_mb=8000,
+        mem_mb=training_memory,
+        # The time limit, the same at each attempt: a training ends before it with its state saved, and goes on from there.
         runtime=lambda wc: STUDY.recipes[wc.recipe].time_limit_minutes,
     params:
         # How many threads, GPUs and minutes a training gets says nothing of what it learns: not for Snakemake to compare.
