@@ -22,6 +22,8 @@ SACCT = """\
 1|PREEMPTED|1800|120|billing=1,cpu=1,gres/gpu=1,mem=500M,node=1|/study|rule_train_wildcards_b_base_0
 5|COMPLETED|7000|120|billing=1,cpu=1,gres/gpu=1,mem=500M,node=1|/study|rule_train_wildcards_b_base_0
 3|CANCELLED by 0|60|UNLIMITED|billing=1,cpu=1,mem=500M,node=1|/study|rule_gather
+8|COMPLETED|90|120|billing=4,cpu=4,gres/gpu=1,mem=6000M,node=1|/study|rule_measures-a-base-seed0_measure
+9|COMPLETED|90|120|billing=4,cpu=4,gres/gpu=1,mem=6000M,node=1|/study|rule_measures-b-base-seed0_measure
 6|RUNNING|60|10|billing=1,cpu=1,mem=500M,node=1|/study|rule_gather
 7|COMPLETED|60|10|billing=1,cpu=1,mem=500M,node=1|/elsewhere|rule_train_wildcards_a_base_0
 """
@@ -128,7 +130,8 @@ def test_hints_say_what_was_asked_for_and_what_was_used(changes, hint):
 
 
 def test_every_attempt_in_slurm_counts_and_only_jobs_of_this_folder():
-    train, gather = read_sacct(SACCT, Path("/study"))
+    train, measures, gather = read_sacct(SACCT, Path("/study"))
+    assert measures.rule == "measures" and measures.states == {"COMPLETED": 2}  # groups of two runs
     assert train.rule == "train" and train.states == {"FAILED": 1, "PREEMPTED": 1, "COMPLETED": 1}
     assert train.gpu_hours == pytest.approx((2 * 3600 + 1800 + 7000) / 3600)
     assert train.longest_share == pytest.approx(7000 / 7200)

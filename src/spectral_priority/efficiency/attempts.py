@@ -90,12 +90,13 @@ def read_sacct(said: str, folder: Path) -> list[Attempts]:
 
 
 def rule_of(comment: str) -> str:
-    """Return the rule or group that a job was submitted for, by the comment that the plugin gives it.
+    """Return the rule that a job was submitted for, or the kind of its group, by the comment that the plugin gives it.
 
-    >>> rule_of("rule_train_wildcards_count-2-d0_base_0")
-    'train'
+    >>> rule_of("rule_train_wildcards_count-2-d0_base_0"), rule_of("rule_measures-count-2-d0-base-seed0_measure")
+    ('train', 'measures')
     """
-    return comment.removeprefix("rule_").split("_wildcards_")[0]
+    name = comment.removeprefix("rule_").split("_wildcards_")[0]
+    return name.partition("-")[0]  # names of rules have no hyphen, names of groups go on with the run
 
 
 def _attempts(rule: str, rows: list[dict[str, str]]) -> Attempts:
