@@ -1,11 +1,11 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
-# make status STUDY=name   how far its runs are; make efficiency STUDY=name: what its jobs used
+# make estimate, make status, make efficiency STUDY=name   what it will take; how far its runs are; what its jobs used
 # make soak   a hundred kills of trainings; make bench: how fast everything is; make calibrate: how often statistics are right
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test status efficiency env lint soak bench calibrate reference pictures lock help
+.PHONY: demo test estimate status efficiency env lint soak bench calibrate reference pictures lock help
 
 PYTHON ?= python3
 CORES ?= all
@@ -25,6 +25,9 @@ status: env ## how far the runs of a study are (STUDY=name or file; default: the
 
 efficiency: env ## what finished jobs of a study used of what they asked for (STUDY=name; default: the demo)
 	@$(VENV)/bin/python workflow/scripts/efficiency.py $(if $(STUDY),--study $(STUDY))
+
+estimate: env ## what a study will take: jobs, GPU-hours, bytes, inodes (STUDY=name or file; SPEED=images per second)
+	@$(VENV)/bin/python workflow/scripts/estimate.py $(if $(STUDY),--study $(STUDY)) $(if $(SPEED),--images-per-second $(SPEED))
 
 env: $(READY) ## the environment of requirements.lock, in .venv
 

@@ -72,13 +72,13 @@ rule tiers:
 rule runs:
     """Every training."""
     input:
-        RUN_FILES,
+        run_files,
 
 
 rule measures:
     """Every measure of every training."""
     input:
-        SPECTRA_FILES,
+        spectra_of(STUDY.measures),
 
 
 rule statistics:
@@ -109,4 +109,4 @@ rule report:
 rule pictures:
     """A picture of every result file: what each measure found in each run, and the spectra of data and tasks."""
     input:
-        PICTURE_FILES,
+        picture_files,

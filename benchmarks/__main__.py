@@ -32,6 +32,7 @@ BENCHMARKS = (
     "packing",
     "packing_many",
     "startup",
+    "dag",
     "gradient",
     "gradient_svd",
     "forward_share",

@@ -1,7 +1,7 @@
-"""What a study will take: trainings, GPU-hours, bytes, files, and retries for a time limit. Nothing is run.
+"""What a study will take: trainings, GPU-hours, bytes, inodes, and retries for a time limit. Nothing is run.
 
-Hours follow from images per second, which are somebody's measurement: given, or those of runs of the same recipe that
-are finished.
+Hours of training follow from images per second, which are somebody's measurement: given, or those of runs of the same
+recipe that are finished. Hours and bytes of measures are those of finished runs of the same recipe.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from .config.generators import BandBiased, ShapesTextures
 from .config.recipe import Recipe
 from .config.study import Study, Tier
 from .config.tiers import Control
+from .finished_runs import Measured, finished_measures, training_speeds
+from .inodes import Inodes, count_inodes
 from .store.atomic import read_json
 from .training.schedule import checkpoint_steps
 
-RUN_FILES = 4
-"""checkpoints.safetensors, history.csv, class_history.csv, run.json."""
-BESIDE = 2
-"""Of every job: its log and its run time."""
 MOST_CLASSES = 1000
 """Of tiers whose number of classes the data decide, before they are packed."""
 SPARE_ATTEMPTS = 2
@@ -38,6 +36,8 @@ class Trainings:
     ----------
     family, recipe : str
     runs : int
+    gpus : int
+        GPUs of one run.
     images : int
         Images that the optimiser of one run sees.
     checkpoints : int
@@ -52,6 +52,7 @@ class Trainings:
     family: str
     recipe: str
     runs: int
+    gpus: int
     images: int
     checkpoints: int
     bytes: int
@@ -66,17 +67,20 @@ class Estimate:
     Attributes
     ----------
     trainings : list of Trainings
-    measurings : int
-        Jobs that take a measure of a run.
-    files : int
-        Files of the study's own folder, logs and run times: what it takes of a quota of inodes.
+    measurings : dict
+        (recipe, instance) → number of jobs that take this measure of a run of this recipe.
+    finished : dict
+        (recipe, instance) → what such a job took, where one is finished.
+    inodes : Inodes
+        Files and folders, by the place where they lie.
     pack_bytes : dict
         Packed images by data set; None where the number of images is not known yet.
     """
 
     trainings: list[Trainings]
-    measurings: int
-    files: int
+    measurings: dict[tuple[str, str], int]
+    finished: dict[tuple[str, str], Measured]
+    inodes: Inodes
     pack_bytes: dict[str, int | None]
 
     @property
@@ -91,11 +95,32 @@ class Estimate:
 
     @property
     def hours(self) -> float | None:
-        """Hours of all trainings; None where those of some are not known."""
+        """GPU-hours of all trainings; None where those of some are not known."""
         each = [row.hours for row in self.trainings]
         if any(hours is None for hours in each):
             return None
-        return sum(row.runs * (row.hours or 0.0) for row in self.trainings)
+        return sum(row.runs * row.gpus * (row.hours or 0.0) for row in self.trainings)
+
+    @property
+    def measuring_hours(self) -> float:
+        """GPU-hours of all measures whose time is known; the others are `unknown`."""
+        return sum(self.measurings[key] * found.seconds for key, found in self.finished.items()) / 3600
+
+    @property
+    def spectra_bytes(self) -> int:
+        """Bytes of the results of all measures whose size is known; the others are `unknown`."""
+        return sum(self.measurings[key] * found.bytes for key, found in self.finished.items())
+
+    @property
+    def unknown(self) -> list[tuple[str, str]]:
+        """(recipe, instance) of which no measure is finished yet."""
+        return [key for key in self.measurings if key not in self.finished]
+
+    @property
+    def retries(self) -> int | None:
+        """Retries that the profile must allow; None where no speed is known."""
+        attempts = [row.attempts for row in self.trainings if row.attempts is not None]
+        return max(attempts) - 1 if attempts else None
 
 
 def estimate(study: Study, results: Path, images_per_second: float | None = None) -> Estimate:
@@ -113,7 +138,7 @@ def estimate(study: Study, results: Path, images_per_second: float | None = None
     -------
     Estimate
     """
-    speeds = {} if images_per_second else _speeds(study, results)
+    speeds = {} if images_per_second else training_speeds(study, results)
     packs = _packs(study, results)
     tiers = {tier.name: tier for tier in study.list_tiers()}
     groups: dict[tuple[str, str], list[Tier]] = {}
@@ -132,13 +157,18 @@ def estimate(study: Study, results: Path, images_per_second: float | None = None
         hours = images / speed / 3600 if speed else None
         attempts = hours and math.ceil(hours * 60 / recipe.time_limit_minutes) + SPARE_ATTEMPTS
         size = len(kept) * _model_bytes(recipe, classes, dataset.channels, dataset.size)
-        trainings.append(Trainings(family, name, len(members), images, len(kept), size, hours, attempts))
+        trainings.append(
+            Trainings(family, name, len(members), recipe.gpus, images, len(kept), size, hours, attempts)
+        )
+    measurings: dict[tuple[str, str], int] = {}
+    for row in trainings:
+        for instance in study.measures:
+            measurings[row.recipe, instance] = measurings.get((row.recipe, instance), 0) + row.runs
+    recipes_of_tiers = sum(len(study.recipes_of(tier.family)) for tier in tiers.values())
     runs = sum(row.runs for row in trainings)
-    measurings = runs * len(study.measures)
-    per_tier = 2 + BESIDE + 3 + BESIDE  # manifest and indices; complexity and two spectra
-    files = runs * (RUN_FILES + BESIDE) + measurings * (1 + BESIDE) + len(tiers) * per_tier
+    inodes = count_inodes(len(tiers), recipes_of_tiers, runs, len(study.measures))
     pack_bytes = {name: _pack_bytes(options, packs.get(name)) for name, options in study.datasets.items()}
-    return Estimate(trainings, measurings, files, pack_bytes)
+    return Estimate(trainings, measurings, finished_measures(study, results), inodes, pack_bytes)
 
 
 def _origin(study: Study, tier: Tier) -> Tier:
@@ -171,17 +201,6 @@ def _model_bytes(recipe: Recipe, classes: int, channels: int, size: int) -> int:
     with torch.device("meta"):
         model = build_model(recipe, classes, channels, size)
     return sum(value.numel() * value.element_size() for value in model.state_dict().values())
-
-
-def _speeds(study: Study, results: Path) -> dict[str, float]:
-    """Images per second of the slowest finished run of every recipe."""
-    found: dict[str, float] = {}
-    for run in study.list_runs():
-        path = results / study.study / "runs" / run.tier / run.recipe / f"seed{run.seed}" / "run.json"
-        if path.exists():
-            speed = float(read_json(path)["images_per_second"])
-            found[run.recipe] = min(found.get(run.recipe, math.inf), speed)
-    return found
 
 
 def _packs(study: Study, results: Path) -> dict[str, dict[str, Any]]:

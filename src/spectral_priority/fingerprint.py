@@ -57,9 +57,9 @@ def code_fingerprint(program: str | Path, roots: Iterable[str] = (), source: Pat
     False
     """
     path = program if isinstance(program, Path) else SCRIPTS / f"{program}.py"
-    tree = _syntax(path)
+    own, imported = _read(path, "", source)
     seen: dict[str, str] = {}
-    waiting = [*roots, *_imports(tree, "", source)]
+    waiting = [*roots, *imported]
     while waiting:
         module = waiting.pop()
         if module in seen or module in WITHOUT_EFFECT or module.partition(".")[0] == OPTIONS or not module:
@@ -67,13 +67,12 @@ def code_fingerprint(program: str | Path, roots: Iterable[str] = (), source: Pat
         file = _file(module, source)
         if file is None:
             continue
-        module_tree = _syntax(file)
-        seen[module] = ast.dump(module_tree)
         package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-        waiting.extend(_imports(module_tree, package, source))
+        seen[module], imported = _read(file, package, source)
+        waiting.extend(imported)
         if "." in module:  # importing a module runs its package's __init__ first
             waiting.append(module.rpartition(".")[0])
-    digest = hashlib.sha256(ast.dump(tree).encode())
+    digest = hashlib.sha256(own.encode())
     for module in sorted(seen):
         digest.update(f"\n{module}\n{seen[module]}".encode())
     return digest.hexdigest()[:16]
@@ -108,6 +107,12 @@ def expect_code(program: str, expected: str | None, roots: Iterable[str] = ()) -
 
 
 @cache
+def _read(path: Path, package: str, source: Path) -> tuple[str, tuple[str, ...]]:
+    """Return a module's syntax as text and what it imports: once, however many programs use it."""
+    tree = _syntax(path)
+    return ast.dump(tree), tuple(_imports(tree, package, source))
+
+
 def _syntax(path: Path) -> ast.Module:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from base64 import urlsafe_b64decode
 
 import h5py
 import numpy as np
@@ -73,7 +74,7 @@ def test_the_report_says_first_what_the_audit_found(finished):
 
 def test_the_estimate_is_what_was_made(finished):
     done = subprocess.run(
-        [sys.executable, PROJECT / "workflow/scripts/estimate.py", "--configfile", "mini.yaml"],
+        [sys.executable, PROJECT / "workflow/scripts/estimate.py", "--study", "mini.yaml"],
         cwd=finished,
         capture_output=True,
         text=True,
@@ -84,14 +85,27 @@ def test_the_estimate_is_what_was_made(finished):
     runs = list((finished / "results/mini/runs").rglob("checkpoints.safetensors"))
     stored = sum(values.nbytes for path in runs for values in load_file(path).values())
     assert found.checkpoint_bytes == stored
-    made = [
-        path
-        for folder in ("mini", "logs/mini", "benchmarks/mini")
-        for stage in ("runs", "tiers", "complexity")
-        for path in (finished / "results" / folder / stage).rglob("*")
-        if path.is_file()
-    ]
-    assert found.files == len(made) and found.hours is not None
+    assert found.hours is not None and not found.unknown
+    spectra = (finished / "results/mini/runs").rglob("spectra/*.h5")
+    assert found.spectra_bytes >= sum(path.stat().st_size for path in spectra) > 0
+
+
+def test_every_file_and_folder_of_runs_and_tiers_was_counted(finished):
+    found = estimate(load_study(finished / "mini.yaml"), finished / "results").inodes
+    stages = ("runs", "tiers", "complexity")
+
+    def below(*folders: str) -> set[int]:
+        paths = (path for folder in folders for path in (finished / "results" / folder).rglob("*"))
+        return {path.stat().st_ino for path in paths}
+
+    results = below(*(f"mini/{stage}" for stage in stages))
+    assert found.results == len(results)
+    assert found.logs == len(below(*(f"logs/mini/{stage}" for stage in stages)))
+    assert found.run_times == len(below(*(f"benchmarks/mini/{stage}" for stage in stages)))
+    assert found.state == len(below("state/mini") - results), "hard links take no inode"
+    records = [urlsafe_b64decode(path.name).decode() for path in (finished / ".snakemake/metadata").iterdir()]
+    starts = tuple(f"results/mini/{stage}/" for stage in stages)
+    assert found.records == sum(name.startswith(starts) for name in records)
 
 
 def test_one_result_file_can_be_asked_for_by_its_path(tmp_path):

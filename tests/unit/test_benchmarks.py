@@ -3,9 +3,12 @@
 import ast
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 ORDER = ("training", "memory", "startup")
@@ -73,3 +76,21 @@ def test_every_benchmark_has_a_title_and_rows(name):
 def test_every_benchmark_is_explained():
     told = (BENCHMARKS / "README.md").read_text()
     assert [name for name in listed() if f"`{name}`" not in told] == []
+
+
+def test_placeholders_of_half_a_study_leave_the_other_half_to_be_run(tmp_path, monkeypatch):
+    """So the benchmark `dag` plans what a stopped study leaves: Snakemake's records say that half is done."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    dag = module("dag")
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(dag.made_study(1, 1)))
+    placeholders = [sys.executable, str(BENCHMARKS / "placeholders.py"), "half"]
+    dag._finished([*placeholders, *dag._arguments(tmp_path, "--cores", "1")])
+    trained = list((tmp_path / "results").rglob("run.json"))
+    planned = subprocess.run(
+        dag._snakemake(tmp_path, "--dry-run"), capture_output=True, text=True, cwd=BENCHMARKS.parent
+    ).stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.MULTILINE))
+    runs = dag.SEEDS * 4
+    assert 0.4 * runs <= len(trained) <= 0.6 * runs
+    assert int(jobs["train"]) == runs - len(trained) and "tier" not in jobs and "pack" not in jobs
+    assert int(jobs["measure"]) == len(dag.MEASURES) * int(jobs["train"])

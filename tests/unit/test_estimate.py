@@ -1,12 +1,16 @@
 """What a study will take follows from its file: counted by hand here."""
 
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from spectral_priority.config import parse_study
 from spectral_priority.config.recipe import Recipe
+from spectral_priority.errors import InputError
 from spectral_priority.estimate import SPARE_ATTEMPTS, estimate
 from spectral_priority.models.build import build_model
 
@@ -56,6 +60,15 @@ STUDY = {
     "measures": {"gradient": {}, "weight-svd": {}},
     "seeds": 2,
 }
+
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def program():
+    """The names of workflow/scripts/estimate.py."""
+    return runpy.run_path(str(PROJECT / "workflow/scripts/estimate.py"), run_name="imported")
 
 
 def rows(found):
@@ -125,3 +138,44 @@ def test_models_are_built_without_memory(tmp_path):
     numbers = 25_557_032 + 2 * 26_560 + 53  # parameters, running means and variances, counters of 8 bytes
     assert row.bytes // row.checkpoints == 4 * (numbers - 53) + 8 * 53
     assert torch.get_default_device().type == "cpu"
+
+
+def test_hours_and_bytes_of_measures_are_those_of_the_slowest_finished_run_of_their_recipe(tmp_path):
+    study = parse_study(STUDY)
+    assert not estimate(study, tmp_path).finished
+    for tier, seconds, size in (("count-2-d0", 30.0, 5), ("count-5-d1", 36.0, 4)):
+        times = tmp_path / f"benchmarks/counted/runs/{tier}/base/seed0/spectra/gradient.tsv"
+        file = tmp_path / f"counted/runs/{tier}/base/seed0/spectra/gradient.h5"
+        for path in (times, file):
+            path.parent.mkdir(parents=True)
+        times.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:30\t-\n")
+        file.write_bytes(b"0" * size)
+    found = estimate(study, tmp_path)
+    assert found.measurings == dict.fromkeys(found.measurings, 18), "9 tiers × 2 seeds"
+    assert found.measuring_hours == pytest.approx(18 * 36 / 3600) and found.spectra_bytes == 18 * 5
+    assert found.unknown == [("base", "weight-svd"), ("light", "gradient"), ("light", "weight-svd")]
+
+
+def test_gpu_hours_count_every_gpu_of_a_training(tmp_path):
+    recipes = {"base": {**STUDY["recipes"]["base"], "gpus": 4}}
+    study = parse_study({**STUDY, "recipes": recipes})
+    found = estimate(study, tmp_path, images_per_second=10)
+    assert found.hours == pytest.approx(4 * found.runs * 900 / 3600)
+
+
+def test_retries_follow_from_the_longest_training_and_a_profile_with_fewer_is_told(tmp_path, program):
+    found = estimate(parse_study(STUDY), tmp_path, images_per_second=10)
+    assert found.retries == 3 + SPARE_ATTEMPTS - 1
+    for allowed, warned in (("retries: 4", False), ("retries: 3", True), ("jobs: 100", True)):
+        profile = tmp_path / "config.yaml"
+        profile.write_text(allowed)
+        text = program["warning"](found, profile)
+        assert ("--retries 4" in text) if warned else text is None
+    profile.write_text("- a list")
+    with pytest.raises(InputError, match="profile"):
+        program["warning"](found, profile)
+
+
+def test_the_shipped_slurm_profile_has_retries_to_compare_with(program):
+    profile = PROJECT / program["PROFILE"]
+    assert yaml.safe_load(profile.read_text())["retries"] > SPARE_ATTEMPTS

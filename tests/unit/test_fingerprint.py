@@ -38,7 +38,7 @@ def package(tmp_path):
     )
 
     def compute(*roots):
-        fingerprint._syntax.cache_clear()
+        fingerprint._read.cache_clear()
         return code_fingerprint(program, roots, source)
 
     compute.source, compute.program = source, program
@@ -110,7 +110,7 @@ def test_a_program_refuses_to_run_with_other_code_than_the_study_was_started_wit
 
 def test_trainings_do_not_depend_on_the_spectral_code():
     """An edit to fourier.py that changes no tier must cost no optimiser step."""
-    fingerprint._syntax.cache_clear()
+    fingerprint._read.cache_clear()
     assert not {"fourier", "half_plane", "filtering"} & modules_of("train")
     assert "training.loop" in modules_of("train")
 

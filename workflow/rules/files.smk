@@ -33,21 +33,24 @@ FIGURE_FILES = [
     *expand(FIGURE, figure=FIGURE_NAMES, format=["svg", "png", "csv"]),
     *expand(TIER_FIGURE, figure=PER_TIER, tier=TIERS, format=["svg", "png", "csv"]),
 ]
-RUN_FILES = [
-    f"{RUN.format(tier=run.tier, recipe=run.recipe, seed=run.seed)}/{name}"
-    for run in RUNS
-    for name in ("checkpoints.safetensors", "history.csv", "class_history.csv", "run.json")
-]
-SPECTRA_FILES = [
-    SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
-    for run in RUNS
-    for instance in STUDY.measures
-]
-SHORTCUT_FILES = [
-    SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
-    for run in RUNS
-    for instance in of_measure(STUDY, "shortcuts")
-]
+
+
+def run_files(wildcards):
+    """The files of every training. Lists of this length are functions: only a plan calls them, no single job does."""
+    return [
+        f"{RUN.format(tier=run.tier, recipe=run.recipe, seed=run.seed)}/{name}"
+        for run in RUNS
+        for name in ("checkpoints.safetensors", "history.csv", "class_history.csv", "run.json")
+    ]
+
+
+def spectra_of(instances):
+    """The files of some measures of every training."""
+    return lambda wildcards: [
+        SPECTRA.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance)
+        for run in RUNS
+        for instance in instances
+    ]
 
 
 def pack_of(tier):
@@ -227,19 +230,23 @@ FILES_OF = {
     ],
     "shortcut-gallery": gallery_files(),
 }
-PICTURE_FILES = [
-    *(
-        PICTURE.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance, format="png")
-        for run in RUNS
-        for instance in STUDY.measures
-    ),
-    *(
-        DATA_PICTURE.format(pack=pack, label=label, spectrum=spectrum, format="png")
-        for pack, label in LABELS
-        for spectrum in ("psd", "adcs")
-    ),
-    *expand(TASK_PICTURE, tier=TIERS, spectrum=["class-mean-psd", "pinson"], format="png"),
-]
+
+
+def picture_files(wildcards):
+    """A picture of every result file."""
+    return [
+        *(
+            PICTURE.format(tier=run.tier, recipe=run.recipe, seed=run.seed, instance=instance, format="png")
+            for run in RUNS
+            for instance in STUDY.measures
+        ),
+        *(
+            DATA_PICTURE.format(pack=pack, label=label, spectrum=spectrum, format="png")
+            for pack, label in LABELS
+            for spectrum in ("psd", "adcs")
+        ),
+        *expand(TASK_PICTURE, tier=TIERS, spectrum=["class-mean-psd", "pinson"], format="png"),
+    ]
 
 
 wildcard_constraints:

@@ -44,8 +44,8 @@ rule gather:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
         complexity=expand(COMPLEXITY, tier=TIERS),
-        runs=RUN_FILES,
-        spectra=SPECTRA_FILES,
+        runs=run_files,
+        spectra=spectra_of(STUDY.measures),
         class_means=expand(CLASS_MEAN_PSD, tier=TIERS) + expand(PINSON, tier=TIERS),
         psd=PSD,
     output:
@@ -150,7 +150,7 @@ rule learned_first:
     input:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
-        runs=RUN_FILES,
+        runs=run_files,
         spectra=ADCS,
     output:
         learning=f"{RESULTS}/class_learning.csv",
@@ -181,8 +181,8 @@ rule shortcuts:
     input:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
-        runs=RUN_FILES,
-        spectra=SHORTCUT_FILES,
+        runs=run_files,
+        spectra=spectra_of(of_measure(STUDY, "shortcuts")),
     output:
         shortcuts=f"{RESULTS}/shortcuts.csv",
         summary=f"{RESULTS}/shortcuts_summary.csv",
@@ -210,8 +210,8 @@ rule over_training:
     input:
         study=RESOLVED,
         manifests=expand(MANIFEST, tier=TIERS),
-        runs=RUN_FILES,
-        spectra=SPECTRA_FILES,
+        runs=run_files,
+        spectra=spectra_of(STUDY.measures),
     output:
         curves=f"{RESULTS}/over_training.csv",
     log:

@@ -5,7 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from spectral_priority.config import choose_study, load_study
+from spectral_priority.config import load_study
+from spectral_priority.config.loading import find_study
 from spectral_priority.errors import InputError
 from spectral_priority.status.runs import run_states
 from spectral_priority.status.table import as_document, as_text
@@ -22,26 +23,9 @@ def arguments() -> argparse.Namespace:
     return options.parse_args()
 
 
-def study_file(asked: str | None, results: Path) -> Path:
-    """Find a study: a file, a study of config/, or one that has results (a file of the user's own)."""
-    if asked is None:
-        return choose_study({}, [], PROJECT / "config")[0]
-    if Path(asked).is_file():
-        return Path(asked)
-    resolved = results / asked / "config.yaml"
-    try:
-        return choose_study({"study": asked}, [], PROJECT / "config")[0]
-    except InputError:
-        if resolved.is_file():
-            return resolved
-    raise InputError(
-        "--study", f"found {asked!r}", f"a study file, the name of one in config/, or of one with {resolved}"
-    )
-
-
 def main(arguments: argparse.Namespace) -> None:
     """Look at every run, print the table."""
-    study = load_study(study_file(arguments.study, arguments.results))
+    study = load_study(find_study(arguments.study, arguments.results, PROJECT / "config"))
     states = run_states(study, arguments.results)
     if arguments.json:
         print(json.dumps(as_document(study.study, states), indent=1))

@@ -207,6 +207,39 @@ def choose_study(config: Mapping[str, Any], configfiles: list, folder: Path) -> 
     return path, None if root is None else str(root)
 
 
+def find_study(asked: str | None, results: Path, folder: Path) -> Path:
+    """Find the study file that a program is asked for.
+
+    Parameters
+    ----------
+    asked : str or None
+        A study file, the name of a study in config/, or of one that has results (a file of the user's own); None: the
+        demo.
+    results : path
+        The folder `results`.
+    folder : path
+        The project's config/ folder.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    if asked is None:
+        return choose_study({}, [], folder)[0]
+    if Path(asked).is_file():
+        return Path(asked)
+    resolved = results / asked / "config.yaml"
+    try:
+        return choose_study({"study": asked}, [], folder)[0]
+    except InputError:
+        if resolved.is_file():
+            return resolved
+    raise InputError(
+        "--study", f"found {asked!r}", f"a study file, the name of one in config/, or of one with {resolved}"
+    )
+
+
 def canonical(options: Any) -> str:
     """Return options as JSON with sorted keys: equal options give equal text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
@@ -184,7 +185,12 @@ class Study(Section):
 
     def tier(self, name: str) -> Tier:
         """Return the tier of that name."""
-        return next(tier for tier in self.list_tiers() if tier.name == name)
+        return self._tiers[name]
+
+    @cached_property
+    def _tiers(self) -> dict[str, Tier]:
+        """Tiers by name: a plan asks for that of every job, so a search would take time of tiers × jobs."""
+        return {tier.name: tier for tier in self.list_tiers()}
 
     def dataset_of(self, tier: str) -> str:
         """Return the name of the data set that a tier is made from."""
