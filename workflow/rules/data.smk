@@ -84,7 +84,7 @@ rule audit:
         mem_mb=8000,
         runtime=120,
     params:
-        options=canonical(STUDY.audit),
+        options=lambda wc: canonical(STUDY.audit),
         template=file_sha256(PROJECT / "src" / "spectral_priority" / "audit" / "page.html.j2")[:16],
         code=CODE["audit"],
     message:
@@ -112,7 +112,7 @@ rule reference:
         mem_mb=8000,
         runtime=120,
     params:
-        options=canonical(STUDY.complexity.reference),
+        options=lambda wc: canonical(STUDY.complexity.reference),
         code=CODE["reference"],
     message:
         "reference space of {wildcards.pack}"
