@@ -9,7 +9,7 @@ rule pack:
     output:
         images=IMAGES,
         checksum=f"{IMAGES}.sha256",
-        report="results/data/{pack}/pack.json",
+        report=PACK_REPORT,
     log:
         f"{DATA_LOGS}/pack.log",
     benchmark:
