@@ -4,6 +4,7 @@ The log of each program tells the size, times and SHA-256 of what it made (store
 are as told is taken as it is; any other is read. One with other content (cut short, overwritten, edited by hand) is
 moved to results/damaged/, where nothing reads it, and the same command makes it anew. One with the same content
 (copied, touched, or from a machine with another clock) gets its time back, so that nothing is made again because of it.
+No result is left with a time in the future, for Snakemake refuses whatever is made from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def put_aside_damaged(folder: Path, studies: Iterable[str]) -> list[Path]:
     InputError
         Where a damaged file can't be moved.
     """
-    seen = _read_seen(folder / SEEN)
+    seen, present = _read_seen(folder / SEEN), time.time_ns()
     before, aside = dict(seen), []
     for told in _told(folder, studies):
         path = folder / told.path
@@ -54,14 +56,15 @@ def put_aside_damaged(folder: Path, studies: Iterable[str]) -> list[Path]:
         except OSError:
             continue  # removed: Snakemake makes it again where it is needed
         now = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, told.sha256]
-        if now == [told.size, told.mtime_ns, told.ctime_ns, told.sha256] or now == seen.get(told.path):
+        expected = [told.size, told.mtime_ns, told.ctime_ns, told.sha256]
+        if status.st_mtime_ns <= present and now in (expected, seen.get(told.path)):
             continue
         if not path.is_file() or status.st_size != told.size or file_sha256(path) != told.sha256:
             _move(path, folder / ASIDE / Path(told.path).relative_to(RESULTS))
             aside.append(Path(told.path))
             continue
         with contextlib.suppress(OSError):
-            os.utime(path, ns=(status.st_atime_ns, told.mtime_ns))
+            os.utime(path, ns=(status.st_atime_ns, min(told.mtime_ns, present)))
         status = path.stat()
         seen[told.path] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, told.sha256]
     if seen != before:
@@ -79,7 +82,7 @@ def missing_since(folder: Path) -> set[str]:
 
 
 def remove_if_other(folder: Path, name: str, text: str) -> None:
-    """Remove a file that says anything but a text; a folder in its place is put aside.
+    """Remove a file that says anything but a text, or is from the future; a folder in its place is put aside.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def remove_if_other(folder: Path, name: str, text: str) -> None:
     path = folder / name
     if path.is_dir():
         _move(path, folder / ASIDE / Path(name).relative_to(RESULTS))
-    elif path.exists() and path.read_bytes() != text.encode():
+    elif path.exists() and (path.read_bytes() != text.encode() or path.stat().st_mtime_ns > time.time_ns()):
         with contextlib.suppress(OSError):
             path.unlink()
 

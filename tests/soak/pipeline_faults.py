@@ -160,7 +160,8 @@ def _change(how: str, keeps_time: bool = False) -> Callable[..., str]:
                 content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
             elif how == "another file":
                 others = [other for other in _files(folder, draw) if other.suffix == path.suffix]
-                content = bytearray(others[0].read_bytes() if len(others) > 1 else b"of another program")
+                others = [other for other in others if other.read_bytes() != content]
+                content = bytearray(others[0].read_bytes() if others else b"of another program")
             path.write_bytes(content)  # in place, so hard links of it change too
             if keeps_time:
                 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

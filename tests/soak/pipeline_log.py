@@ -15,14 +15,15 @@ from soak_log import table
 
 
 def write_log(
-    path: Path, rounds: list[Round], skipped: list[str], options: str, files: int, seconds: float
+    path: Path, rounds: dict[int, Round], skipped: list[str], options: str, files: int, seconds: float
 ) -> str:
     """Write the log and return it.
 
     Parameters
     ----------
     path : Path
-    rounds : list of Round
+    rounds : dict
+        Number → a round that is over.
     skipped : list of str
         Kinds of faults that could not be tried here.
     options : str
@@ -32,11 +33,11 @@ def write_log(
     seconds : float
         How long all took.
     """
-    wrong = [fault for played in rounds for fault in played.faults]
+    wrong = [fault for played in rounds.values() for fault in played.faults]
     result = f"**{len(wrong)} faults**: {'; '.join(wrong)[:2000]}" if wrong else (
         f"every round ended with the {files} results of an undisturbed study"
     )  # fmt: skip
-    starts = sum(len(played.codes) for played in rounds)
+    starts = sum(len(played.codes) for played in rounds.values())
     left_out = f"- Left out, for no disk can be mounted here: {', '.join(skipped)}.\n" if skipped else ""
     text = f"""# Faults in a whole study
 
@@ -60,11 +61,11 @@ Every round:
     return text
 
 
-def by_kind(rounds: list[Round]) -> Iterator[list[object]]:
+def by_kind(rounds: dict[int, Round]) -> Iterator[list[object]]:
     """Go through the rows for every kind of fault."""
     yield ["fault", "rounds", "starts until it succeeded", "put aside", "equal"]
     for kind in KINDS:
-        own = [played for played in rounds if played.kind.name == kind.name]
+        own = [played for played in rounds.values() if played.kind.name == kind.name]
         starts = [len(played.codes) for played in own]
         yield [
             kind.name,
@@ -75,9 +76,9 @@ def by_kind(rounds: list[Round]) -> Iterator[list[object]]:
         ]
 
 
-def by_round(rounds: list[Round]) -> Iterator[list[object]]:
+def by_round(rounds: dict[int, Round]) -> Iterator[list[object]]:
     """Go through the rows for every round."""
     yield ["round", "fault", "begun", "what was done", "exit codes", "equal"]
-    for number, played in enumerate(rounds):
+    for number, played in sorted(rounds.items()):
         codes = ", ".join(map(str, played.codes)).replace("-", "−")
         yield [number, played.kind.name, played.start, played.told, codes, "NO" if played.faults else "yes"]

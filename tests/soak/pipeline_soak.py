@@ -13,6 +13,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 from pipeline_faults import KINDS, can_mount
 from pipeline_log import write_log
@@ -47,7 +48,11 @@ def main(arguments: argparse.Namespace) -> int:
     expected = results_of(whole)
     print(f"undisturbed after {time.monotonic() - began:.0f} s: {len(expected)} files", flush=True)
 
-    def one(number: int) -> Round:
+    options = f"--rounds {arguments.rounds} --seed {arguments.seed}"
+    rounds: dict[int, Round] = {}
+    guard = Lock()
+
+    def one(number: int) -> None:
         draw, kind = random.Random(f"{arguments.seed} {number}"), kinds[number % len(kinds)]
         played = play(project, whole, folder / f"round-{number}", kind, draw, expected)
         found = f"FAULT {'; '.join(played.faults)}" if played.faults else "equal"
@@ -56,13 +61,15 @@ def main(arguments: argparse.Namespace) -> int:
             f"{played.aside} put aside, {played.seconds:.0f} s: {found}",
             flush=True,
         )
-        return played
+        with guard:  # after every round, so that one that is ended early has a log too
+            rounds[number] = played
+            seconds = time.monotonic() - began
+            write_log(arguments.out, rounds, skipped, options, len(expected), seconds)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        rounds = list(pool.map(one, range(arguments.rounds)))
-    options = f"--rounds {arguments.rounds} --seed {arguments.seed}"
-    print(write_log(arguments.out, rounds, skipped, options, len(expected), time.monotonic() - began))
-    if any(played.faults for played in rounds):
+        list(pool.map(one, range(arguments.rounds)))
+    print(arguments.out.read_text(encoding="utf-8"))
+    if any(played.faults for played in rounds.values()):
         print(f"what the faulty rounds left: {folder}")
         return 1
     shutil.rmtree(folder)

@@ -20,7 +20,7 @@ def made(tmp_path_factory):
     return project, whole, results_of(whole)
 
 
-@pytest.mark.parametrize("name", ["SIGINT to group", "full disk", "bit flipped, time kept"])
+@pytest.mark.parametrize("name", ["SIGINT to group", "full disk", "changed clock"])
 def test_after_a_fault_the_same_command_ends_with_the_same_results(made, tmp_path, name):
     project, whole, expected = made
     kind = next(kind for kind in KINDS if kind.name == name)

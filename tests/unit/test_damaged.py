@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from spectral_priority.damaged import missing_since, put_aside_damaged
+from spectral_priority.damaged import missing_since, put_aside_damaged, remove_if_other
 from spectral_priority.errors import InputError
 from spectral_priority.store.made import read_made, tell_made
 
@@ -84,6 +85,33 @@ def test_a_result_whose_time_alone_differs_gets_it_back_and_is_read_once(folder,
     assert (folder / NAMES[0]).stat().st_mtime == 1000
     monkeypatch.setattr("spectral_priority.damaged.file_sha256", None)
     assert put_aside(folder) == []
+
+
+def test_results_of_a_clock_that_was_ahead_are_of_now(folder):
+    for number, name in enumerate(NAMES):
+        os.utime(name, (10**10 + number, 10**10 + number))
+    log_of(folder).unlink()
+    tell_made(log_of(folder), map(type(folder), NAMES))
+    assert put_aside(folder) == []
+    times = {(folder / name).stat().st_mtime_ns for name in NAMES}
+    assert len(times) == 1 and times.pop() <= time.time_ns(), "none is newer than another"
+    assert put_aside(folder) == []
+
+
+def test_the_resolved_study_is_removed_if_it_says_another_thing_or_is_from_the_future(folder):
+    path, name = folder / "results/s/config.yaml", "results/s/config.yaml"
+    path.write_text("study: s")
+    remove_if_other(folder, name, "study: s")
+    assert path.exists()
+    os.utime(path, (10**10, 10**10))
+    remove_if_other(folder, name, "study: s")
+    assert not path.exists()
+    path.write_text("study: ")
+    remove_if_other(folder, name, "study: s")
+    assert not path.exists()
+    path.mkdir()
+    remove_if_other(folder, name, "study: s")
+    assert not path.exists() and (folder / "results/damaged/s/config.yaml").is_dir()
 
 
 def test_a_result_that_was_read_once_is_still_watched(folder):
