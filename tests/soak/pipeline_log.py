@@ -33,8 +33,8 @@ def write_log(
     seconds : float
         How long all took.
     """
-    wrong = [fault for played in rounds.values() for fault in played.faults]
-    result = f"**{len(wrong)} faults**: {'; '.join(wrong)[:2000]}" if wrong else (
+    wrong = [fault.partition(":")[0][:200] for played in rounds.values() for fault in played.faults]
+    result = f"**{len(wrong)} faults**: {'; '.join(wrong)}" if wrong else (
         f"every round ended with the {files} results of an undisturbed study"
     )  # fmt: skip
     starts = sum(len(played.codes) for played in rounds.values())

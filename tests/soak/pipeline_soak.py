@@ -30,6 +30,7 @@ def arguments() -> argparse.Namespace:
     made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     made.add_argument("--rounds", type=int, default=50, help="rounds; every kind of fault comes in turn")
     made.add_argument("--seed", type=int, default=0, help="seed of moments, files and bits")
+    made.add_argument("--again", type=int, nargs="*", help="numbers of rounds to play once more, not all")
     made.add_argument("--only", default="", help="kinds whose names hold this")
     made.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("PIPELINE_LOG.md"), help="log to write"
@@ -48,7 +49,8 @@ def main(arguments: argparse.Namespace) -> int:
     expected = results_of(whole)
     print(f"undisturbed after {time.monotonic() - began:.0f} s: {len(expected)} files", flush=True)
 
-    options = f"--rounds {arguments.rounds} --seed {arguments.seed}"
+    again = f" --again {' '.join(map(str, arguments.again))}" if arguments.again else ""
+    options = f"--rounds {arguments.rounds} --seed {arguments.seed}{again}"
     rounds: dict[int, Round] = {}
     guard = Lock()
 
@@ -67,7 +69,7 @@ def main(arguments: argparse.Namespace) -> int:
             write_log(arguments.out, rounds, skipped, options, len(expected), seconds)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(one, range(arguments.rounds)))
+        list(pool.map(one, arguments.again or range(arguments.rounds)))
     print(arguments.out.read_text(encoding="utf-8"))
     if any(played.faults for played in rounds.values()):
         print(f"what the faulty rounds left: {folder}")
