@@ -1,7 +1,7 @@
 # make demo   the environment, then the built-in study to its report
 # make test   the same environment, then all tests
 # make estimate, make status, make efficiency STUDY=name   what it will take; how far its runs are; what its jobs used
-# make soak   a hundred kills of trainings; make bench: how fast everything is; make calibrate: how often statistics are right
+# make soak   a hundred kills of trainings, fifty faults in a study; make bench: how fast; make calibrate: how often statistics are right
 # Needs Python ≥ 3.11, make and git.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -45,8 +45,9 @@ lint: env ## style of the code and of the workflow
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
 
-soak: env ## a hundred kills of short trainings, in every phase of their lives; the log is tests/soak/LOG.md
+soak: env ## a hundred kills of trainings, fifty faults in a whole study; logs: tests/soak/LOG.md, PIPELINE_LOG.md
 	$(VENV)/bin/python tests/soak/soak.py --kills 100
+	$(VENV)/bin/python tests/soak/pipeline_soak.py --rounds 50
 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)

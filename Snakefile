@@ -5,7 +5,8 @@
 #   snakemake --cores all --configfile my.yaml                     a study of your own
 #   snakemake --cores 1 results/demo/runs/<tier>/<recipe>/seed0/spectra/gradient.h5      one result
 #
-# common.smk loads the study, files.smk names its files, resources.smk says what jobs need; the others hold one stage each, in the order in which data flows. A study file stands
+# common.smk loads the study, files.smk names its files, resources.smk says what jobs need, damaged.smk puts aside what was
+# damaged; the others hold one stage each, in the order in which data flows. A study file stands
 # alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
 from snakemake.utils import min_version
 
@@ -21,6 +22,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/damaged.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -51,6 +53,7 @@ rule all:
         page=rules.report_page.output.page,
         figures=FIGURE_FILES,
         data_spectra=DATA_SPECTRA,
+        again=MADE_AGAIN,
 
 
 rule data:
@@ -92,6 +95,7 @@ rule statistics:
         mixed=rules.correlate.output.mixed,
         adjusted=rules.correlate.output.adjusted,
         claims=rules.correlate.output.claims,
+        again=NUMBERS_MADE_AGAIN,
 
 
 rule figures:

@@ -1,4 +1,7 @@
-"""What every program in workflow/scripts shares: its arguments, its log, and how it ends."""
+"""What every program in workflow/scripts shares: its arguments, its log, and how it ends.
+
+The log of one that succeeds ends with what it made (store/made.py).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pathlib import Path
 
 from .allocator import keep_freed_memory
 from .errors import InputError
+from .store.atomic import WRITTEN
+from .store.made import tell_made
 
 FAULT_OF_INPUT, DEFECT, STOPPED = 2, 1, 75
 """Exit codes: the input can't be used; a defect of the program; stopped early with its state saved (start again)."""
@@ -46,6 +51,9 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
     )
     try:
         main(arguments)
+        if arguments.log:
+            work = getattr(arguments, "work", None)  # its files are no results
+            tell_made(arguments.log, [path for path in WRITTEN if not (work and path.is_relative_to(work))])
     except InputError as error:
         logging.error("error: %s", error)
         sys.exit(FAULT_OF_INPUT)

@@ -53,8 +53,19 @@ def clear_after_dead(folder: Path) -> bool:
         mine.write_text(json.dumps(_note(os.getpid())))
     except OSError:
         return False  # a read-only folder: Snakemake says so itself, and better
-    atexit.register(mine.unlink, missing_ok=True)
+    atexit.register(_forget, state, mine)
     return cleared
+
+
+def _forget(state: Path, mine: Path) -> None:
+    """Remove this process's note at its end; left where jobs were interrupted (Ctrl-C), for the next start to clear."""
+    if not any(path.is_file() for path in (state / "incomplete").rglob("*")):
+        mine.unlink(missing_ok=True)
+
+
+def is_alone(folder: Path) -> bool:
+    """Tell whether this process is the only noted Snakemake of a folder."""
+    return len(list((folder / ".snakemake" / "owners").glob("*.json"))) <= 1
 
 
 def _marked(marker: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """Results depend on code: what an edit costs, and what it doesn't."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -82,23 +83,37 @@ def test_the_data_root_is_no_reason_to_run_anything(study):
 
 
 def test_mixed_results_are_refused_by_file_name(study):
+    shutil.rmtree(study / "results/logs")  # that tell what was made: by them it would be put aside
     run = study / "results/mini/runs/labels-shape-d0/base/seed0/run.json"
     content = json.loads(run.read_text())
     run.write_text(json.dumps({**content, "fingerprint": "0" * 16}))
     text = snakemake(
         study, "--forcerun", "gather", "--until", "gather", "--rerun-triggers", "mtime", expect=1
     )
-    log = (study / "results/logs/mini/gather.log").read_text()
+    log = "".join(path.read_text() for path in (study / "results/logs").rglob("*.log"))
     assert "labels-shape-d0" in text + log and "fingerprint" in text + log
 
 
 def test_a_damaged_spectrum_is_refused_by_file_name(study):
+    shutil.rmtree(study / "results/logs")
     spectra = study / "results/mini/runs/labels-shape-d0/base/seed0/spectra/gradient.h5"
     spectra.write_bytes(spectra.read_bytes()[:-500])
     text = snakemake(
         study, "--forcerun", "gather", "--until", "gather", "--rerun-triggers", "mtime", expect=1
     )
     assert "gradient.h5: is damaged" in text + (study / "results/logs/mini/gather.log").read_text()
+
+
+def test_a_damaged_spectrum_is_put_aside_and_made_again_by_the_same_command(study):
+    name = "mini/runs/labels-shape-d0/base/seed0/spectra/gradient.h5"
+    spectra = study / "results" / name
+    whole = spectra.read_bytes()
+    spectra.write_bytes(whole[:-500])
+    text = snakemake(study, "statistics")
+    assert f"results/{name} is no longer as it was made" in text
+    assert spectra.read_bytes() == whole
+    assert (study / "results/damaged" / name).read_bytes() == whole[:-500]
+    assert planned(study, "statistics") == {}
 
 
 def test_priority_has_a_row_for_every_run_reading_and_scalar(study):

@@ -19,6 +19,7 @@ from spectral_priority import complexity
 from spectral_priority.config.tiers import Images, Regroup
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import write_manifest
+from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.data.reference import fit_reference, with_points
 from spectral_priority.fourier import half_plane_power, radial_sum
 from spectral_priority.similarity import closeness, write_similarity
@@ -172,6 +173,7 @@ def pack(path):
             classes=json.dumps({"class": list("abcd")}),
             hierarchy=json.dumps({"class": [["low", "a"], ["low", "b"], ["high", "c"], ["high", "d"]]}),
         )
+        add_checksums(file)
     return PackedImages(path)
 
 

@@ -143,6 +143,23 @@ def test_an_image_bomb_is_refused_by_its_header(side, reason):
         rgb(bomb)
 
 
+@pytest.mark.parametrize(
+    "form, sides",
+    [("JPEG", ">HH"), ("GIF", "<HH"), ("BMP", "<ii"), ("TIFF", "<H"), ("PPM", ""), ("JPEG2000", ">I")],
+)
+def test_a_small_file_that_claims_to_be_huge_is_refused_in_every_format(form, sides):
+    width, height, huge = 241, 239, 30_011
+    bomb = encoded(noise(1, 256)[:height, :width], form)
+    if form == "PPM":
+        bomb = bomb.replace(b"241 239", b"%d %d" % (huge, huge), 1)
+    else:
+        order = (height, width) if form == "JPEG" else (width, height)
+        for old in [order] if len(sides) > 2 else [(width,), (height,)]:
+            bomb = bomb.replace(struct.pack(sides, *old), struct.pack(sides, *[huge] * len(old)))
+    with pytest.raises(Unreadable, match=r"30011 × 30011 pixels, more than max_pixels|than Pillow opens"):
+        rgb(bomb)
+
+
 def test_the_limit_of_pixels_is_the_one_given():
     image = encoded(Image.new("L", (100, 100)))
     assert rgb(image).width == 100

@@ -112,6 +112,35 @@ def test_a_zip_with_a_link_is_refused_by_name(tmp_path):
         read(path)
 
 
+def test_a_member_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path):
+    """A tar of 10 KB whose header claims 2 GB, and a zip of 2 KB that would become 2 MB, with a lower limit."""
+    entry = tarfile.TarInfo("train/a/1.png")
+    entry.size = 2 << 30
+    (tmp_path / "a.tar").write_bytes(entry.tobuf() + bytes(10_240))
+    with pytest.raises(InputError, match=r"member 'train/a/1.png': has 2,147,483,648 bytes"):
+        read(tmp_path / "a.tar")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/a/1.png", bytes(2_000_000))
+    assert (tmp_path / "a.zip").stat().st_size < 3000
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("spectral_priority.data.files.MAX_BYTES", 1_000_000)
+        with pytest.raises(InputError, match=r"member 'train/a/1.png': has 2,000,000 bytes"):
+            read(tmp_path / "a.zip")
+
+
+def test_a_zip_that_inflates_to_more_than_it_claims_is_not_read_further(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/a/1.png", bytes(2_000_000))
+    content = (
+        (tmp_path / "a.zip")
+        .read_bytes()
+        .replace((2_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    )
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        read(tmp_path / "a.zip")
+
+
 def test_a_folder_that_contains_itself_is_refused(tmp_path):
     write_folder(tmp_path, {"a/1.png": b"x"})
     (tmp_path / "a" / "again").symlink_to(tmp_path)

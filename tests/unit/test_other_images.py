@@ -15,6 +15,7 @@ from toy_tiers import write_images
 from spectral_priority.config.measures import OtherImages, Shortcuts
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.manifest import Manifest, read_manifest, write_manifest
+from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.errors import InputError
 from spectral_priority.measures import shortcuts
 from spectral_priority.measures.other_images import choose_images
@@ -38,6 +39,7 @@ def folder_of(path, names, train=20, held_out=60, content="5" * 64):
     packed = write_images(path, {"class": label}, {"class": names}, split)
     with h5py.File(path, "a") as file:
         file.attrs["content_sha256"] = content
+        add_checksums(file)
     return packed
 
 

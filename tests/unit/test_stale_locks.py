@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from spectral_priority.stale_locks import clear_after_dead
+from spectral_priority.stale_locks import clear_after_dead, is_alone
 
 
 @pytest.fixture
@@ -77,3 +77,26 @@ def test_this_process_is_noted(folder):
     clear_after_dead(folder)
     notes = [json.loads(path.read_text()) for path in (folder / ".snakemake/owners").glob("*.json")]
     assert [entry["pid"] for entry in notes] == [os.getpid()]
+
+
+def test_a_process_that_ends_with_jobs_interrupted_leaves_its_note_for_the_next(folder):
+    """Ctrl-C: Snakemake ends by itself, but the outputs of its jobs stay marked as incomplete."""
+    words = "import sys, pathlib; from spectral_priority.stale_locks import clear_after_dead; "
+    words += "clear_after_dead(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", words, str(folder)], check=True)
+    assert len(list((folder / ".snakemake/owners").iterdir())) == 1
+    assert clear_after_dead(folder) and not (folder / "results/demo/half.h5").exists()
+
+
+def test_a_process_that_ends_with_nothing_open_leaves_no_note(tmp_path):
+    words = "import sys, pathlib; from spectral_priority.stale_locks import clear_after_dead; "
+    words += "clear_after_dead(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", words, str(tmp_path)], check=True)
+    assert not list((tmp_path / ".snakemake/owners").iterdir())
+
+
+def test_another_note_means_that_this_process_is_not_alone(folder):
+    clear_after_dead(folder)
+    assert is_alone(folder)
+    note(folder, 1, 0, host="another-host")
+    assert not is_alone(folder)

@@ -15,6 +15,7 @@ import xarray as xr
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
+from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.errors import InputError
 from spectral_priority.measures import gradient
 from spectral_priority.measures.over_training import half_times, with_half_times
@@ -41,6 +42,7 @@ def pack(path, content="c" * 64):
             schema="spectral-priority/1", kind="images", dataset="noise", content_sha256=content,
             classes=json.dumps({"class": ["a", "b", "c"], "site": ["near", "far"]}),
         )  # fmt: skip
+        add_checksums(file)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import numpy as np
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
+from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.training.finished import OUTPUTS
 from spectral_priority.training.task import Task
@@ -51,6 +52,7 @@ def write_data(folder: Path, train: int = 90, seed: int = 0) -> None:
             content_sha256=f"pixels-{train}-{seed}",
             classes=json.dumps({"class": ["one", "two", "three"]}),
         )
+        add_checksums(file)
     index = {
         "train": np.arange(train),
         "validation": np.arange(train, number - 6),

@@ -16,6 +16,7 @@ from spectral_priority.config.tiers import (
     Superclasses,
 )
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
+from spectral_priority.data.packed_file import add_checksums
 
 RINGS, TURNS, SHAPES = 3, 4, 2
 TEXTURES = [f"ring{ring}-turn{turn}" for ring in range(RINGS) for turn in range(TURNS)]
@@ -40,6 +41,7 @@ def write_images(path, labels, names, split, hierarchy=None):
             titles=json.dumps({"ring0-turn0": "broad stripes"}),
             hierarchy=json.dumps(hierarchy or {}),
         )
+        add_checksums(file)
     return PackedImages(path)
 
 

@@ -9,7 +9,7 @@ rule pack:
     output:
         images=IMAGES,
         checksum=f"{IMAGES}.sha256",
-        report="results/data/{pack}/pack.json",
+        report=PACK_REPORT,
     log:
         f"{DATA_LOGS}/pack.log",
     benchmark:
@@ -84,7 +84,7 @@ rule audit:
         mem_mb=grows(8000),
         runtime=grows(120),
     params:
-        options=canonical(STUDY.audit),
+        options=lambda wc: canonical(STUDY.audit),
         template=file_sha256(PROJECT / "src" / "spectral_priority" / "audit" / "page.html.j2")[:16],
         code=CODE["audit"],
     message:
@@ -118,7 +118,7 @@ rule reference:
         runtime=grows(720 if OF_NETWORK else 120),
     params:
         program=REFERENCE_PROGRAM,
-        options=canonical(STUDY.complexity.reference),
+        options=lambda wc: canonical(STUDY.complexity.reference),
         root='--data-root "$DATA_ROOT"' if OF_NETWORK else "",
         code=CODE[REFERENCE_PROGRAM],
     message:

@@ -10,7 +10,7 @@ WORK = f"results/state/{STUDY.study}"
 LOGS, BENCHMARKS = f"results/logs/{STUDY.study}", f"results/benchmarks/{STUDY.study}"
 DATA_LOGS, DATA_BENCHMARKS = "results/logs/data/{pack}", "results/benchmarks/data/{pack}"
 
-IMAGES = "results/data/{pack}/images.h5"
+IMAGES, PACK_REPORT = "results/data/{pack}/images.h5", "results/data/{pack}/pack.json"
 REFERENCE = "results/data/{pack}/reference.h5"
 DUPLICATES, TWINS = "results/data/{pack}/duplicates.csv", "results/data/{pack}/twins.csv"
 AUDIT = "results/data/{pack}/audit.{format}"

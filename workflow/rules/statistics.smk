@@ -6,6 +6,10 @@
 # for those with measures whose curves figures show, over_training.csv.
 import yaml
 
+RESOLVED_TEXT = yaml.safe_dump(
+    STUDY.model_dump(mode="json", exclude={"data_root"}), sort_keys=False, allow_unicode=True, width=120
+)
+
 
 localrules:
     study_file,
@@ -26,12 +30,8 @@ rule study_file:
         mem_mb=100,
         runtime=5,
     params:
-        text=yaml.safe_dump(
-            STUDY.model_dump(mode="json", exclude={"data_root"}),
-            sort_keys=False,
-            allow_unicode=True,
-            width=120,
-        ),
+        # A function, here as for every setting: in plain text Snakemake would take {braces} for wildcards.
+        text=lambda wc: RESOLVED_TEXT,
     message:
         "write down the study"
     shell:

@@ -66,7 +66,7 @@ rule complexity:
         mem_mb=grows(8000),
         runtime=grows(120),
     params:
-        options=canonical(STUDY.complexity.model_dump(mode="json")),
+        options=lambda wc: canonical(STUDY.complexity.model_dump(mode="json")),
         code=CODE["complexity"],
     message:
         "complexity of {wildcards.tier}"

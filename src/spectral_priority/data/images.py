@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,24 @@ BLOCK_BYTES = 4 << 20
 """Pixels read at a time where all are gone through."""
 
 
+def index_crc32(split: np.ndarray, labels: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> int:
+    """Return the checksum of what says which image is what: splits, labels, and the file's attributes.
+
+    Parameters
+    ----------
+    split, labels : ndarray (sample,), mapping of ndarray (sample,)
+    attributes : mapping
+        Texts; those of the libraries, whose names begin with `_`, and other values are left out.
+    """
+    texts = {
+        name: text for name, text in attributes.items() if isinstance(text, str) and not name.startswith("_")
+    }
+    crc = zlib.crc32(json.dumps(texts, sort_keys=True).encode())
+    for values in (split, *(labels[column] for column in sorted(labels))):
+        crc = zlib.crc32(np.ascontiguousarray(values), crc)
+    return crc
+
+
 class MappedPixels:
     """Pixels in images.h5, mapped.
 
@@ -44,10 +63,25 @@ class MappedPixels:
         if offset is None or path.stat().st_size < offset + int(np.prod(self.shape)):
             raise InputError(path, "is cut short", todo="delete it and pack again")
         self.pixels = np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=self.shape)
+        self._path, self._crc32 = path, file["pixels_crc32"][:]
+        self._unchecked = np.ones(len(self.pixels), dtype=bool)
 
     def read(self, index: np.ndarray) -> np.ndarray:
         """Return the images at an index, copied."""
+        self.check(index)
         return self.pixels[index]
+
+    def check(self, index: np.ndarray) -> None:
+        """Compare images at an index with their checksums, each once in the life of this object."""
+        index = np.asarray(index)
+        for number in index[self._unchecked[index]].ravel().tolist():
+            if zlib.crc32(self.pixels[number]) != self._crc32[number]:
+                raise InputError(
+                    self._path,
+                    f"is damaged (the checksum of image {number} is wrong)",
+                    todo="delete it; the same command packs it again",
+                )
+        self._unchecked[index] = False
 
 
 class PackedImages:
@@ -92,7 +126,13 @@ class PackedImages:
                 self._labels = {
                     name.removeprefix("label_"): file[name][:] for name in file if name.startswith("label_")
                 }
-        except (OSError, KeyError, ValueError) as error:
+                if self.attributes.pop("crc32", None) != index_crc32(
+                    self.split, self._labels, self.attributes
+                ):
+                    raise ValueError("the checksum of its labels and attributes is missing or wrong")
+        except InputError:
+            raise
+        except Exception as error:  # h5py raises many kinds for a damaged file
             raise InputError(
                 self.path, f"is damaged or no packed data set ({error})", todo="delete it and pack again"
             ) from error
@@ -114,11 +154,17 @@ class PackedImages:
         """Tell whether images are decoded when they are read."""
         return isinstance(self._stored, EncodedImages)
 
+    def checked_pixels(self, index: np.ndarray) -> np.ndarray:
+        """Return `pixels`, after those at an index were compared with their checksums."""
+        pixels = self.pixels
+        self._stored.check(index)
+        return pixels
+
     @property
     def pixels(self) -> np.ndarray:
         """All images as one read-only array, mapped: only what is touched is read, and processes share it.
 
-        Only where the file holds pixels: `read` is there for both forms.
+        Only where the file holds pixels: `read` is there for both forms. Nothing is compared with its checksum.
         """
         if isinstance(self._stored, EncodedImages):
             raise AttributeError(
@@ -133,7 +179,7 @@ class PackedImages:
         Pixels are the mapped ones; encoded images are decoded once, into a nameless file in a folder.
         """
         if not self.is_encoded:
-            yield self.pixels, index
+            yield self.checked_pixels(index), index
             return
         folder.mkdir(parents=True, exist_ok=True)
         step = max(1, BLOCK_BYTES // int(np.prod(self.shape[1:])))

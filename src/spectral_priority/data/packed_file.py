@@ -16,7 +16,7 @@ import numpy as np
 
 from ..config.loading import canonical
 from ..store.atomic import atomic
-from .images import BLOCK_BYTES, KIND, SCHEMA
+from .images import BLOCK_BYTES, KIND, SCHEMA, index_crc32
 
 Record = TypeVar("Record", np.ndarray, bytes)
 BLOCK_RECORDS = 4096
@@ -129,10 +129,23 @@ def write_packed(
                 pixels_sha256, samples.split, samples.labels, samples.source, attributes["classes"], group
             )
             texts = {k: v if isinstance(v, str) else canonical(v) for k, v in attributes.items()}
-            file.attrs.update({**texts, "schema": SCHEMA, "kind": KIND, "content_sha256": digest})
+            texts |= {"schema": SCHEMA, "kind": KIND, "content_sha256": digest}
+            labels = {column: values.astype(np.int32) for column, values in samples.labels.items()}
+            checksum = index_crc32(samples.split.astype(np.uint8), labels, texts)
+            file.attrs.update({**texts, "crc32": checksum})
         if not _reads_back(path, crc32, samples):
             raise OSError(f"{target} reads back different from what was written")
     return digest
+
+
+def add_checksums(file: h5py.File) -> None:
+    """Give an open images.h5 of pixels, which was written or changed by other means, the checksums of what it holds."""
+    if "pixels_crc32" in file:
+        del file["pixels_crc32"]
+    file["pixels_crc32"] = np.array([zlib.crc32(image) for image in file["images"][:]], dtype=np.uint32)
+    labels = {name.removeprefix("label_"): file[name][:] for name in file if name.startswith("label_")}
+    texts = {name: text for name, text in file.attrs.items() if name != "crc32"}
+    file.attrs["crc32"] = index_crc32(file["split"][:], labels, texts)
 
 
 def content_sha256(
@@ -185,7 +198,9 @@ def _write_pixels(file: h5netcdf.File, content: Pixels) -> np.ndarray:
         crc32.extend(zlib.crc32(image) for image in images)
     if content.planted is not None:
         _write_before(file, content)
-    return np.array(crc32, dtype=np.uint32)
+    checks = np.array(crc32, dtype=np.uint32)
+    _add(file, "pixels_crc32", checks, "checksum of the pixels")
+    return checks
 
 
 def _write_before(file: h5netcdf.File, content: Pixels) -> None:

@@ -112,7 +112,7 @@ def read_probe(
         index, labels = choose_images(other, manifest, options, duplicates)
         seen = other
     return Probe(
-        images=seen.read(index) if seen.is_encoded else ChosenPixels(seen.pixels, index),
+        images=seen.read(index) if seen.is_encoded else ChosenPixels(seen.checked_pixels(index), index),
         labels=labels,
         image_ids=index,
         class_names=manifest.class_names,

@@ -16,6 +16,8 @@ from typing import Any
 from ..errors import InputError
 
 HOST = socket.gethostname()
+WRITTEN: dict[Path, None] = {}
+"""Files that this process gave their names, in order."""
 
 
 @contextlib.contextmanager
@@ -54,6 +56,7 @@ def atomic(target: str | Path) -> Iterator[Path]:
         sync(partial)
         partial.replace(target)
         sync(target.parent)
+        WRITTEN[target] = None
     except OSError as error:
         mended = explained(error, target)
         if mended is error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from .atomic import atomic
 
 SCHEMA = "spectral-priority/1"
 """Layout version; a file with another one is refused."""
+CHECKSUMS = "crc32"
+"""Attribute with the checksums of variables and attributes, as JSON."""
 
 
 def write_dataset(target: str | Path, dataset: xr.Dataset, kind: str, provenance: Mapping[str, Any]) -> None:
@@ -47,6 +50,7 @@ def write_dataset(target: str | Path, dataset: xr.Dataset, kind: str, provenance
     dataset = dataset.assign_attrs(
         schema=SCHEMA, kind=kind, provenance=json.dumps(provenance, sort_keys=True, ensure_ascii=False)
     )
+    dataset = dataset.assign_attrs({CHECKSUMS: json.dumps(_checksums(dataset), sort_keys=True)})
     encoding = {}
     for name, variable in dataset.variables.items():
         if variable.ndim and variable.dtype.kind in "fiub" and variable.size:
@@ -107,7 +111,42 @@ def read_dataset(path: str | Path, kind: str, names: Collection[str] | None = No
         )
     if found != kind:
         raise InputError(path, f"holds {found!r}", repr(kind))
+    try:
+        told = json.loads(dataset.attrs.pop(CHECKSUMS))
+        wrong = [name for name, crc32 in _checksums(dataset).items() if told[name] != crc32]
+        wrong += [name for name in told if names is None and name not in dataset.variables and name]
+    except (KeyError, ValueError, TypeError) as error:
+        wrong = [f"{CHECKSUMS}: {error}"]
+    if wrong:
+        raise InputError(
+            path,
+            f"is damaged (the checksum is wrong of: {', '.join(name or 'attributes' for name in wrong)})",
+            todo="delete it; the same command makes it again",
+        )
     return dataset
+
+
+def _checksums(dataset: xr.Dataset) -> dict[str, int]:
+    """CRC-32 of every variable with its dimensions and unit, and, under the empty name, of the attributes.
+
+    HDF5 itself keeps checksums of chunks only: not of single numbers, texts and attributes.
+    """
+    attributes = {
+        name: np.ravel(value).tolist()
+        for name, value in dataset.attrs.items()
+        if name != CHECKSUMS and not name.startswith("_")
+    }
+    found = {"": zlib.crc32(json.dumps(attributes, sort_keys=True, default=str).encode())}
+    for name, variable in dataset.variables.items():
+        described = [list(variable.dims), [variable.attrs.get(key) for key in ("units", "long_name")]]
+        values = variable.values
+        stored = (
+            json.dumps(values.tolist()).encode()
+            if values.dtype.kind in "OUS"
+            else np.ascontiguousarray(values)
+        )
+        found[str(name)] = zlib.crc32(stored, zlib.crc32(json.dumps(described).encode()))
+    return found
 
 
 def _some_of(file: h5py.File, names: Collection[str]) -> xr.Dataset:

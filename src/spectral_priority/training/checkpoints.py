@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..store.atomic import atomic
-from .tensorfile import join_files, read_header, write_tensors
+from .tensorfile import Entry, check_tensor, join_files, read_header, write_tensors
 
 KIND = "spectral-priority/1 checkpoints"
 
@@ -26,8 +26,8 @@ class Checkpoints:
         Fingerprint of the run.
     """
 
-    def __init__(self, path: Path, steps: list[int], fingerprint: str, names: dict[int, list[str]]):
-        self.path, self.steps, self.fingerprint, self._names = path, steps, fingerprint, names
+    def __init__(self, path: Path, steps: list[int], fingerprint: str, entries: dict[int, dict[str, Entry]]):
+        self.path, self.steps, self.fingerprint, self._entries = path, steps, fingerprint, entries
 
     def load(self, step: int) -> dict[str, Tensor]:
         """Return the weights after `step` optimiser steps, for `load_state_dict`.
@@ -43,7 +43,10 @@ class Checkpoints:
             raise InputError(self.path, f"has no checkpoint of step {step}", ", ".join(map(str, self.steps)))
         try:
             with safe_open(self.path, framework="pt") as file:
-                return {name: file.get_tensor(_prefix(step) + name) for name in self._names[step]}
+                return {
+                    name: check_tensor(self.path, entry, file.get_tensor(entry.name))
+                    for name, entry in self._entries[step].items()
+                }
         except (SafetensorError, OSError) as error:
             raise InputError(
                 self.path, f"is damaged ({error})", todo="delete it; the train rule makes it again"
@@ -68,14 +71,14 @@ def open_checkpoints(path: str | Path) -> Checkpoints:
     if metadata.get("kind") != KIND:
         raise InputError(path, f"holds {metadata.get('kind')!r}", repr(KIND))
     steps = json.loads(metadata["steps"])
-    names: dict[int, list[str]] = {step: [] for step in steps}
+    known: dict[int, dict[str, Entry]] = {step: {} for step in steps}
     prefixes = {_prefix(step): step for step in steps}
     for entry in entries:
         prefix, slash, name = entry.name.partition("/")
         if prefix + slash not in prefixes:
             raise InputError(path, f"holds {entry.name!r}, of none of its steps", todo="delete it")
-        names[prefixes[prefix + slash]].append(name)
-    return Checkpoints(path, steps, metadata["fingerprint"], names)
+        known[prefixes[prefix + slash]][name] = entry
+    return Checkpoints(path, steps, metadata["fingerprint"], known)
 
 
 def write_checkpoints(

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..store.atomic import atomic, remove_partials, sync
 from .checkpoints import open_checkpoints, part_name
-from .tensorfile import read_header, write_tensors
+from .tensorfile import check_tensor, read_header, write_tensors
 from .work_folder import PARTS, PREVIOUS, SET_ASIDE, STATE, UNUSABLE
 
 KIND = "spectral-priority/1 training-state"
@@ -105,7 +105,7 @@ def load_state(
         if not path.exists():
             continue
         try:
-            _, metadata = read_header(path)
+            entries, metadata = read_header(path)
             if metadata.get("kind") != KIND:
                 raise InputError(path, f"holds {metadata.get('kind')!r}", repr(KIND))
             if metadata["fingerprint"] != fingerprint:
@@ -121,7 +121,8 @@ def load_state(
                 part = open_checkpoints(work / PARTS / part_name(step))
                 if part.fingerprint != fingerprint or part.steps != [step]:
                     raise InputError(part.path, "belongs to another run")
-            tensors = load_file(path)
+            loaded = load_file(path)
+            tensors = {entry.name: check_tensor(path, entry, loaded[entry.name]) for entry in entries}
         except InputError as error:
             say(f"a saved state can't be used: {error}")
             path.replace(work / UNUSABLE)  # saving would make it the previous one, in place of a good one
