@@ -56,11 +56,18 @@ def test_all_measures_of_a_run_are_one_submission_with_one_gpu_and_the_memory_of
 
 def test_measures_of_a_submission_take_turns(finished):
     folder, _ = finished
-    for spectra in folder.glob("results/logs/mini/runs/*/*/seed*/spectra"):
-        lines = [(path.read_text().splitlines()) for path in spectra.glob("*.log")]
-        spans = sorted((log[0][:8], log[-1][:8]) for log in lines)
-        assert len(spans) == 2
-        assert spans[0][1] <= spans[1][0], spans
+    for spectra in folder.glob("results/state/mini/*/*/seed*/spectra"):
+        times = spectra.parent.relative_to(folder / "results/state/mini")
+        spans = []
+        for kept in spectra.glob(
+            "*/finished/*"
+        ):  # a folder that Snakemake never touches, made when a measure is done
+            name = f"{kept.parents[1].name}.tsv"
+            table = folder / "results/benchmarks/mini/runs" / times / "spectra" / name
+            end = kept.stat().st_mtime
+            spans.append((end - float(table.read_text().splitlines()[1].split("\t")[0]), end))
+        first, second = sorted(spans)
+        assert first[1] <= second[0]
 
 
 def test_never_more_jobs_have_a_gpu_at_once_than_there_are_gpus(finished):
