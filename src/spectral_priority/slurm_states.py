@@ -33,7 +33,9 @@ def correct_states() -> bool:
         states, seconds = await query(command, logger)
         if states and "PREEMPTED" in states.values():
             states = end_preempted(states, await _in_queue(command))
-        return states and {job: state.split()[0] if state else state for job, state in states.items()}, seconds
+        return states and {
+            job: state.split()[0] if state else state for job, state in states.items()
+        }, seconds
 
     corrected.corrected = True
     plugin.query_job_status = corrected
