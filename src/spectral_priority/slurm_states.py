@@ -1,8 +1,9 @@
-"""Tell Snakemake's Slurm plugin of ends that it does not see, so that these jobs are started again.
+"""Tell Snakemake's Slurm plugin how jobs really ended, so that these are started again.
 
 The plugin (2.5 to 2.8 at least) waits for ever for a job that was cancelled by hand, as sacct calls its state
-`CANCELLED by 0` and the plugin looks for `CANCELLED`, and for a job that was preempted for good, as it takes every
-preempted job for one that Slurm puts back into the queue.
+`CANCELLED by 0` and the plugin looks for `CANCELLED`, and for one that was preempted or lost its node for good, as it
+takes each of these for one that Slurm puts back into the queue. Where Slurm does so after a node's end, all that it
+submits later is refused: it excludes the node that sacct then names, `None assigned`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 PLUGIN = "snakemake_executor_plugin_slurm"
+INTERRUPTED = {"PREEMPTED": "CANCELLED", "NODE_FAIL": "FAILED"}
+"""State after which Slurm can put a job back into the queue → what it is where Slurm does not."""
+WAITING = "REQUEUED"
+"""State of a job that is back in the queue; the plugin waits for it."""
 
 
 def correct_states() -> bool:
@@ -28,52 +33,48 @@ def correct_states() -> bool:
     query = getattr(plugin, "query_job_status", None)
     if query is None or getattr(query, "corrected", False):
         return False
+    told: set[str] = set()
 
     async def corrected(command: str, logger: Any) -> tuple[dict[str, str] | None, float | None]:
-        states, seconds = await query(command, logger)
-        if states and "PREEMPTED" in states.values():
-            states = end_preempted(states, await _in_queue(command))
-        return states and {
-            job: state.split()[0] if state else state for job, state in states.items()
-        }, seconds
+        found, seconds = await query(command, logger)
+        if not found:
+            return found, seconds
+        states = {job: state.split()[0] if state else state for job, state in found.items()}
+        if INTERRUPTED.keys() & set(states.values()):
+            for job, state in (states | _told_apart(states, await _in_queue(command))).items():
+                if state != states[job] and job not in told:
+                    what = "is back in the queue" if state == WAITING else "is not put back into the queue"
+                    logger.warning(f"Slurm job {job} has the state {states[job]} and {what}.")
+                    told.add(job)
+                states[job] = state
+        return states, seconds
 
     corrected.corrected = True
     plugin.query_job_status = corrected
     return True
 
 
-def end_preempted(states: Mapping[str, str], queue: Set[str] | None) -> dict[str, str]:
-    """Count preempted jobs as cancelled where Slurm does not put them back into the queue.
+def _told_apart(states: Mapping[str, str], queue: Set[str] | None) -> dict[str, str]:
+    """Return the state of each interrupted job, by whether it is in the queue or runs again; nothing where unknown.
 
-    Parameters
-    ----------
-    states : mapping
-        Job → state, as sacct says.
-    queue : set of str
-        Jobs that are in the queue or run; None: not known.
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
-    >>> end_preempted({"7": "PREEMPTED", "8": "PREEMPTED", "9": "RUNNING"}, {"8", "9"})
-    {'7': 'CANCELLED', '8': 'PREEMPTED', '9': 'RUNNING'}
+    >>> _told_apart({"6": "NODE_FAIL", "7": "PREEMPTED", "8": "PREEMPTED", "9": "RUNNING"}, {"8", "9"})
+    {'6': 'FAILED', '7': 'CANCELLED', '8': 'REQUEUED'}
     """
-    ended = "PREEMPTED" if queue is None else "CANCELLED"
+    if queue is None:
+        return {}
     return {
-        job: ended if state == "PREEMPTED" and job not in (queue or ()) else state
+        job: WAITING if job in queue else INTERRUPTED[state]
         for job, state in states.items()
+        if state in INTERRUPTED
     }
 
 
 async def _in_queue(command: str) -> set[str] | None:
     """Return the jobs of a status command's Snakemake that squeue knows; None where it does not answer."""
     words = shlex.split(command)
-    name = words[words.index("--name") + 1] if "--name" in words[:-1] else None
-    if name is None:
+    if "--name" not in words[:-1]:
         return None
+    name = words[words.index("--name") + 1]
     asked = ["squeue", "--noheader", "--format=%i %A", "--name", name]
     try:
         process = await asyncio.create_subprocess_exec(
