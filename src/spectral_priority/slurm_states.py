@@ -17,8 +17,8 @@ from typing import Any
 PLUGIN = "snakemake_executor_plugin_slurm"
 INTERRUPTED = {"PREEMPTED": "CANCELLED", "NODE_FAIL": "FAILED"}
 """State after which Slurm can put a job back into the queue → what it is where Slurm does not."""
-WAITING = "REQUEUED"
-"""State of a job that is back in the queue; the plugin waits for it."""
+WAITING = {"PREEMPTED": "PREEMPTED", "NODE_FAIL": "REQUEUED"}
+"""The same → what the plugin waits for, where Slurm does."""
 
 
 def correct_states() -> bool:
@@ -41,10 +41,9 @@ def correct_states() -> bool:
             return found, seconds
         states = {job: state.split()[0] if state else state for job, state in found.items()}
         if INTERRUPTED.keys() & set(states.values()):
-            for job, state in (states | _told_apart(states, await _in_queue(command))).items():
-                if state != states[job] and job not in told:
-                    what = "is back in the queue" if state == WAITING else "is not put back into the queue"
-                    logger.warning(f"Slurm job {job} has the state {states[job]} and {what}.")
+            for job, state in _told_apart(states, await _in_queue(command)).items():
+                if state == INTERRUPTED[states[job]] and job not in told:
+                    logger.warning(f"Slurm does not put job {job} back into the queue ({states[job]}).")
                     told.add(job)
                 states[job] = state
         return states, seconds
@@ -58,12 +57,12 @@ def _told_apart(states: Mapping[str, str], queue: Set[str] | None) -> dict[str, 
     """Return the state of each interrupted job, by whether it is in the queue or runs again; nothing where unknown.
 
     >>> _told_apart({"6": "NODE_FAIL", "7": "PREEMPTED", "8": "PREEMPTED", "9": "RUNNING"}, {"8", "9"})
-    {'6': 'FAILED', '7': 'CANCELLED', '8': 'REQUEUED'}
+    {'6': 'FAILED', '7': 'CANCELLED', '8': 'PREEMPTED'}
     """
     if queue is None:
         return {}
     return {
-        job: WAITING if job in queue else INTERRUPTED[state]
+        job: WAITING[state] if job in queue else INTERRUPTED[state]
         for job, state in states.items()
         if state in INTERRUPTED
     }
