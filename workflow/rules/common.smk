@@ -20,6 +20,7 @@ from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_ins
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.measures.registry import measure_module
+from spectral_priority.slurm_states import correct_states
 from spectral_priority.stale_locks import clear_after_dead, is_alone
 from spectral_priority.store.atomic import check_writable
 from spectral_priority.store.checksum import file_sha256
@@ -93,6 +94,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         except InputError as error:
             raise WorkflowError(str(error)) from None
         clear_after_dead(Path.cwd())
+        correct_states()
 else:
     STARTED = json.loads(os.environ.get("SPECTRAL_PRIORITY_STARTED", "null"))
     if STARTED is None:

@@ -50,6 +50,11 @@ def measuring_minutes(wildcards, attempt):
     return grown(60 * min(max(1, (size / 64) ** 2), 4), attempt)
 
 
+def warning(wildcards):
+    """Slurm's option for SIGTERM to a training: two minutes before its time limit, or a tenth of a short limit before it."""
+    return f"--signal=TERM@{min(120, 6 * STUDY.recipes[wildcards.recipe].time_limit_minutes)}"
+
+
 def grows(amount):
     """A resource that grows with the attempt alone."""
     return lambda wildcards, attempt: grown(amount, attempt)

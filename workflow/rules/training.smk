@@ -30,6 +30,7 @@ rule train:
         mem_mb=training_memory,
         # The time limit, the same at each attempt: a training ends before it with its state saved, and goes on from there.
         runtime=lambda wc: STUDY.recipes[wc.recipe].time_limit_minutes,
+        slurm_extra=warning,
     params:
         # How many threads, GPUs and minutes a training gets says nothing of what it learns: not for Snakemake to compare.
         options=lambda wc: canonical(
