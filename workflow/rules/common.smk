@@ -1,5 +1,6 @@
 # Loads the study and names every file. Nothing here computes; nothing here imports torch, xarray or pandas.
 import json
+import logging
 import os
 import re
 import sys
@@ -16,11 +17,12 @@ from spectral_priority.config.instances import masks_of, of_measure, probe_of
 from spectral_priority.config.sources import source_of
 from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.errors import InputError
+from spectral_priority.failures import Failures
 from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_instance
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
-from spectral_priority.fingerprint import code_fingerprint
+from spectral_priority.fingerprint import code_fingerprint, workflow_fingerprint
 from spectral_priority.measures.registry import measure_module
-from spectral_priority.stale_locks import clear_after_dead
+from spectral_priority.stale_locks import clear_after_dead, dead_since, is_taken_over, made_alone, own_note
 from spectral_priority.store.atomic import check_writable
 from spectral_priority.store.checksum import file_sha256
 
@@ -47,9 +49,15 @@ for target in sys.argv[1:]:  # Snakemake tells targets only after this file was 
 
 # --- what this study was started with: jobs on a cluster parse this file again, later -----------------------
 
+RULES = {
+    path.relative_to(PROJECT).as_posix(): workflow_fingerprint(path)
+    for path in (PROJECT / "Snakefile", *sorted((PROJECT / "workflow" / "rules").glob("*.smk")))
+}
+
 if workflow.exec_mode == ExecMode.DEFAULT:
     STARTED = {
         "study": file_sha256(STUDY_FILE),
+        "rules": RULES,
         "code": {
             **{
                 program: code_fingerprint(program)
@@ -85,13 +93,17 @@ if workflow.exec_mode == ExecMode.DEFAULT:
             **{f"figure {name}": code_fingerprint("figure", [module]) for name, module in FIGURES.items()},
         },
     }
-    os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
     if not workflow.dryrun:
         try:
             check_writable(Path("results"))
         except InputError as error:
             raise WorkflowError(str(error)) from None
-        clear_after_dead(Path.cwd())
+        DEAD_SINCE = dead_since(Path.cwd(), all_dead="--unlock" in sys.argv)
+        clear_after_dead(Path.cwd(), all_dead="--unlock" in sys.argv)
+        STARTED["by"] = own_note(Path.cwd())
+        FAILURES = Failures()
+        logging.getLogger("snakemake.logging").addHandler(FAILURES)
+    os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
 else:
     STARTED = json.loads(os.environ.get("SPECTRAL_PRIORITY_STARTED", "null"))
     if STARTED is None:
@@ -100,6 +112,17 @@ else:
         raise WorkflowError(
             f"{STUDY_FILE} was edited after the study was started. Start the study again: what the edit doesn't "
             "touch is kept."
+        )
+    edited = sorted(name for name, found in RULES.items() if found != STARTED["rules"].get(name))
+    if edited:
+        raise WorkflowError(
+            f"{', '.join(edited)}: edited after the study was started. Start the study again: what the edit doesn't "
+            "touch is kept."
+        )
+    if STARTED.get("by") and is_taken_over(Path.cwd(), STARTED["by"]):
+        raise WorkflowError(
+            "The Snakemake that submitted this job has ended, or was found dead by one that was started after it. "
+            "Nothing is lost: start the study again, if it isn't running."
         )
 
 CODE = STARTED["code"]
