@@ -5,7 +5,7 @@
 #   snakemake --cores all --configfile my.yaml                     a study of your own
 #   snakemake --cores 1 results/demo/runs/<tier>/<recipe>/seed0/spectra/gradient.h5      one result
 #
-# common.smk loads the study, files.smk names its files, resources.smk says what jobs need, left_alone.smk removes what nobody recorded; the others hold one stage each, in the order in which data flows. A study file stands
+# common.smk loads the study, files.smk names its files, resources.smk says what jobs need, left_alone.smk removes what nobody recorded, failures.smk tells what failed; the others hold one stage each, in the order in which data flows. A study file stands
 # alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
 from snakemake.utils import min_version
 
@@ -22,6 +22,7 @@ include: "workflow/rules/measures.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/left_alone.smk"
+include: "workflow/rules/failures.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -1,12 +1,13 @@
 """What failed while a study ran, each job once, for the end: Snakemake itself tells it at every attempt, in between.
 
-A logging handler for Snakemake's logger, by the attributes that its records have; it imports no Snakemake.
+A logging handler for Snakemake's logger, by the attributes that its records have; it imports no Snakemake. It also tells
+which jobs ended twice with the same error: further attempts of these would be in vain.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,37 +29,39 @@ class Failure:
         The rule's log first; then the cluster's.
     group : tuple of int
         Numbers of the jobs that were submitted together.
+    reason : tuple of str or None
+        The log that says why the job ended, and what it says; None where none does.
     """
 
     rule: str
     logs: Sequence[str]
     group: tuple[int, ...]
-
-    def reason(self) -> tuple[str, str] | None:
-        """Return the log that says why the job ended, and what it says; None where none does."""
-        for log in self.logs:
-            if said := last_error(Path(log)) or _refusal(Path(log)):
-                return log, said
-        return None
+    reason: tuple[str, str] | None
 
 
 class Failures(logging.Handler):
     """Keeps, of all that Snakemake logs, which jobs failed and did not succeed at a later attempt.
+
+    Parameters
+    ----------
+    in_vain : callable
+        Called with the number of a job that ended with the same error as at its attempt before.
 
     Examples
     --------
     >>> failures = Failures()
     >>> failures.note("train", 7, ["results/logs/demo/train.log"])
     >>> print(failures.as_text())
-    1 job failed. All that does not depend on it was done:
+    1 job failed:
       train: see results/logs/demo/train.log
     >>> failures.done(7)
     >>> failures.as_text()
     ''
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_vain: Callable[[int], None] = lambda number: None) -> None:
         super().__init__()
+        self._in_vain = in_vain
         self._failed: dict[int, Failure] = {}
         self._groups: dict[int, tuple[tuple[int, ...], list[str]]] = {}
 
@@ -76,7 +79,14 @@ class Failures(logging.Handler):
     def note(self, rule: str, number: int, logs: Sequence[str]) -> None:
         """Note that a job's attempt failed."""
         group, more = self._groups.get(number, ((number,), []))
-        self._failed[number] = Failure(rule, [*logs, *more], group)
+        # Jobs that were submitted together share the cluster's log, so an error in it may be another's.
+        told = [(log, last_error(Path(log))) for log in logs]
+        told += [(log, _refusal(Path(log))) for log in (*logs, *more)]
+        reason = next(((log, text) for log, text in told if text), None)
+        before = self._failed.get(number)
+        self._failed[number] = Failure(rule, [*logs, *more], group, reason)
+        if reason and before and before.reason and before.reason[1] == reason[1]:
+            self._in_vain(number)
 
     def done(self, number: int) -> None:
         """Note that a job succeeded."""
@@ -84,20 +94,19 @@ class Failures(logging.Handler):
 
     def as_text(self) -> str:
         """Name every failed job once, with its log and the last that its program said; empty where none failed."""
-        reasons = {number: failure.reason() for number, failure in self._failed.items()}
+        told = {number for number, failure in self._failed.items() if failure.reason}
         shown = [
-            (failure, reasons[number])
+            failure
             for number, failure in self._failed.items()
             # Of jobs submitted together Snakemake names all: those are shown that said why, or else all.
-            if reasons[number] or not any(reasons.get(other) for other in failure.group)
+            if number in told or told.isdisjoint(failure.group)
         ]
         if not shown:
             return ""
-        count = f"{len(shown)} job{'s' if len(shown) > 1 else ''} failed"
-        lines = [f"{count}. All that does not depend on {'them' if len(shown) > 1 else 'it'} was done:"]
-        for failure, reason in sorted(shown, key=lambda one: (one[0].rule, list(one[0].logs))):
-            if reason:
-                lines += [f"  {failure.rule}: {reason[0]}", f"      {reason[1]}"]
+        lines = [f"{len(shown)} job{'s' if len(shown) > 1 else ''} failed:"]
+        for failure in sorted(shown, key=lambda one: (one.rule, list(one.logs))):
+            if failure.reason:
+                lines += [f"  {failure.rule}: {failure.reason[0]}", f"      {failure.reason[1]}"]
             else:
                 lines.append(f"  {failure.rule}: see {', '.join(failure.logs)}")
         return "\n".join(lines)

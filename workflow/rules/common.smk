@@ -1,6 +1,5 @@
 # Loads the study and names every file. Nothing here computes; nothing here imports torch, xarray or pandas.
 import json
-import logging
 import os
 import re
 import sys
@@ -17,7 +16,6 @@ from spectral_priority.config.instances import masks_of, of_measure, probe_of
 from spectral_priority.config.sources import source_of
 from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.errors import InputError
-from spectral_priority.failures import Failures
 from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_instance
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
 from spectral_priority.fingerprint import code_fingerprint, workflow_fingerprint
@@ -101,8 +99,6 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         DEAD_SINCE = dead_since(Path.cwd(), all_dead="--unlock" in sys.argv)
         clear_after_dead(Path.cwd(), all_dead="--unlock" in sys.argv)
         STARTED["by"] = own_note(Path.cwd())
-        FAILURES = Failures()
-        logging.getLogger("snakemake.logging").addHandler(FAILURES)
     os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
 else:
     STARTED = json.loads(os.environ.get("SPECTRAL_PRIORITY_STARTED", "null"))
