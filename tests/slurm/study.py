@@ -1,4 +1,4 @@
-"""The smallest study with everything that a cluster has to do with, and the commands that run it with the shipped profile."""
+"""The smallest study with all that a cluster has to do, and the commands that run it with the shipped profile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,16 @@
 # What jobs ask of a machine or a cluster: memory and minutes that grow with the task's images and with the attempt.
 # Snakemake does not compare resources: changing these makes no finished result run again.
 
+
+# On a cluster all measures of a run share one submission, in which they take turns on one GPU: profiles/slurm gives each
+# of them one `turn`, and there is one. Without that profile no job asks for a turn.
+resource_scopes:
+    turn="local",
+
+
+if "turn" not in workflow.global_resources:
+    workflow.register_resource("turn", 1)
+
 MOST_GROWTH = 2  # an attempt also ends at a time limit or with its node, so growth has an end
 
 
