@@ -1,7 +1,7 @@
 """What failed while a study ran, each job once, for the end: Snakemake itself tells it at every attempt, in between.
 
-A logging handler for Snakemake's logger, by the attributes that its records have; it imports no Snakemake. It also tells
-which jobs ended twice with the same error: further attempts of these would be in vain.
+A logging handler for Snakemake's logger, by the attributes that its records have; it imports no Snakemake. It also
+tells which jobs ended twice with the same error: further attempts of these would be in vain.
 """
 
 from __future__ import annotations
