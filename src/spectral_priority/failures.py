@@ -31,12 +31,15 @@ class Failure:
         Numbers of the jobs that were submitted together.
     reason : tuple of str or None
         The log that says why the job ended, and what it says; None where none does.
+    told : int
+        When that log was written, in nanoseconds.
     """
 
     rule: str
     logs: Sequence[str]
     group: tuple[int, ...]
     reason: tuple[str, str] | None
+    told: int
 
 
 class Failures(logging.Handler):
@@ -83,9 +86,12 @@ class Failures(logging.Handler):
         told = [(log, last_error(Path(log))) for log in logs]
         told += [(log, _refusal(Path(log))) for log in (*logs, *more)]
         reason = next(((log, text) for log, text in told if text), None)
+        told_at = (
+            _written(Path(reason[0])) if reason else 0
+        )  # one that ended before it began left the log as it was
         before = self._failed.get(number)
-        self._failed[number] = Failure(rule, [*logs, *more], group, reason)
-        if reason and before and before.reason and before.reason[1] == reason[1]:
+        self._failed[number] = Failure(rule, [*logs, *more], group, reason, told_at)
+        if reason and before and before.reason and before.reason[1] == reason[1] and before.told != told_at:
             self._in_vain(number)
 
     def done(self, number: int) -> None:
@@ -110,6 +116,13 @@ class Failures(logging.Handler):
             else:
                 lines.append(f"  {failure.rule}: see {', '.join(failure.logs)}")
         return "\n".join(lines)
+
+
+def _written(log: Path) -> int:
+    try:
+        return log.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _refusal(log: Path) -> str:
