@@ -5,9 +5,9 @@
 #   snakemake --cores all --configfile my.yaml                     a study of your own
 #   snakemake --cores 1 results/demo/runs/<tier>/<recipe>/seed0/spectra/gradient.h5      one result
 #
-# common.smk loads the study, files.smk names its files, resources.smk says what jobs need, damaged.smk puts aside what was
-# damaged; the others hold one stage each, in the order in which data flows. A study file stands
-# alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
+# common.smk loads the study, files.smk names its files, resources.smk says what jobs need, damaged.smk and left_alone.smk
+# put aside or remove what can't stay, failures.smk tells what failed; the others hold one stage each, in the order in which
+# data flows. A study file stands alone: Snakemake's `configfile:`, which would merge it onto another, is not used.
 from snakemake.utils import min_version
 
 min_version("9.6")
@@ -23,9 +23,16 @@ include: "workflow/rules/measures.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/damaged.smk"
+include: "workflow/rules/left_alone.smk"
+include: "workflow/rules/failures.smk"
 
 
 report: "workflow/report/workflow.rst"
+
+
+onerror:
+    if failed := FAILURES.as_text():
+        logger.error(failed)
 
 
 # On a cluster these run where Snakemake does: targets, and what takes seconds on one core (a figure, the page).

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,16 @@ def code_fingerprint(program: str | Path, roots: Iterable[str] = (), source: Pat
     for module in sorted(seen):
         digest.update(f"\n{module}\n{seen[module]}".encode())
     return digest.hexdigest()[:16]
+
+
+def workflow_fingerprint(file: Path) -> str:
+    """Fingerprint a file of Snakemake's language; comments and empty lines don't count."""
+    without = (tokenize.COMMENT, tokenize.NL)
+    with tokenize.open(file) as lines:
+        words = [
+            token.string for token in tokenize.generate_tokens(lines.readline) if token.type not in without
+        ]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 def options_fingerprint(options: Any) -> str:

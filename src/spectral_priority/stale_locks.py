@@ -2,7 +2,11 @@
 
 Snakemake's locks name no owner, so each main process of a study leaves a note (host, process, start time) beside them.
 Only when every noted process ran on this host and is dead, locks are removed, and so are the outputs of the jobs that
-were running, as `--rerun-incomplete` would do it; otherwise nothing is touched.
+were running, as `--rerun-incomplete` would do it; otherwise nothing is touched. Whoever gives `--unlock` says that all
+are dead, on other hosts too.
+
+Jobs on a cluster outlive their Snakemake. One that still waits in the queue when its Snakemake's note is gone refuses
+to begin (`is_taken_over`). What one finished alone is removed as well (`made_alone`).
 """
 
 from __future__ import annotations
@@ -16,14 +20,19 @@ from pathlib import Path
 
 import psutil
 
+UNDECLARED = ("state", "logs", "benchmarks", "damaged")
+"""Folders of results/ that hold no output of a rule."""
 
-def clear_after_dead(folder: Path) -> bool:
+
+def clear_after_dead(folder: Path, all_dead: bool = False) -> bool:
     """Clear away what dead Snakemakes left, and note this process as an owner until it ends.
 
     Parameters
     ----------
     folder : path
         The working directory of Snakemake, which holds `.snakemake`.
+    all_dead : bool
+        Whether the user says so (`--unlock`); otherwise a process on another host counts as alive.
 
     Returns
     -------
@@ -35,7 +44,7 @@ def clear_after_dead(folder: Path) -> bool:
     try:
         owners.mkdir(parents=True, exist_ok=True)
         notes = {path: _read(path) for path in owners.glob("*.json")}
-        dead = [path for path, note in notes.items() if _is_dead(note)]
+        dead = [path for path, note in notes.items() if all_dead or _is_dead(note)]
         cleared = False
         if dead and len(dead) == len(notes):
             for lock in (state / "locks").glob("*"):
@@ -49,8 +58,8 @@ def clear_after_dead(folder: Path) -> bool:
                     cleared = True
         for path in dead:
             path.unlink(missing_ok=True)
-        mine = owners / f"{socket.gethostname()}-{os.getpid()}.json"
-        mine.write_text(json.dumps(_note(os.getpid())))
+        mine = _path(folder, note := _note(os.getpid()))
+        mine.write_text(json.dumps(note))
     except OSError:
         return False  # a read-only folder: Snakemake says so itself, and better
     atexit.register(_forget, state, mine)
@@ -66,6 +75,63 @@ def _forget(state: Path, mine: Path) -> None:
 def is_alone(folder: Path) -> bool:
     """Tell whether this process is the only noted Snakemake of a folder."""
     return len(list((folder / ".snakemake" / "owners").glob("*.json"))) <= 1
+
+
+def own_note(folder: Path) -> dict | None:
+    """Return this process's note, for its jobs to look after; None where it could not be written."""
+    path = _path(folder, note := _note(os.getpid()))
+    return note if path.exists() else None
+
+
+def is_taken_over(folder: Path, note: dict) -> bool:
+    """Tell a job whether the Snakemake that submitted it has ended, or was found dead by another one.
+
+    Parameters
+    ----------
+    folder : path
+        The working directory of Snakemake.
+    note : dict
+        What `own_note` gave that Snakemake.
+    """
+    try:
+        return _read(_path(folder, note)) != note
+    except FileNotFoundError:
+        return True
+
+
+def _path(folder: Path, note: dict) -> Path:
+    return folder / ".snakemake" / "owners" / f"{note['host']}-{note['pid']}.json"
+
+
+def dead_since(folder: Path, all_dead: bool = False) -> float | None:
+    """Return when the oldest of the noted Snakemakes began, where all are dead; None otherwise. Ask before clearing."""
+    notes = [_read(path) for path in (folder / ".snakemake" / "owners").glob("*.json")]
+    if not notes or not all(all_dead or _is_dead(note) for note in notes):
+        return None
+    return min(note.get("started", 0.0) for note in notes)
+
+
+def made_alone(folder: Path, since: float) -> list[Path]:
+    """Return the files below results/ that are younger than a time, and of which Snakemake has recorded nothing.
+
+    A cluster job made them after its Snakemake was killed, or a person. Snakemake would take them for up to date for
+    ever, whatever is edited later, as it does not know what they were made with.
+
+    Parameters
+    ----------
+    folder : path
+        The working directory of Snakemake.
+    since : float
+        From `dead_since`.
+    """
+    records = folder / ".snakemake" / "metadata"
+    known = {_marked(path.relative_to(records)) for path in records.rglob("*") if path.is_file()}
+    found = [
+        path.relative_to(folder)
+        for path in (folder / "results").rglob("*")
+        if path.is_file() and path.stat().st_mtime >= since
+    ]
+    return sorted({path for path in found if path.parts[1] not in UNDECLARED} - known)
 
 
 def _marked(marker: Path) -> Path | None:

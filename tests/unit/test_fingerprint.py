@@ -7,7 +7,7 @@ import pytest
 
 from spectral_priority import fingerprint
 from spectral_priority.errors import InputError
-from spectral_priority.fingerprint import code_fingerprint, expect_code
+from spectral_priority.fingerprint import code_fingerprint, expect_code, workflow_fingerprint
 
 
 @pytest.fixture
@@ -137,3 +137,13 @@ def modules_of(program: str, *roots: str) -> set[str]:
         package = module if file.name == "__init__.py" else module.rpartition(".")[0]
         waiting += fingerprint._imports(fingerprint._syntax(file), package, fingerprint.SOURCE)
     return seen
+
+
+def test_a_rule_s_comments_and_empty_lines_do_not_count_and_its_commands_do(tmp_path):
+    file = tmp_path / "train.smk"
+    file.write_text("rule train:\n    shell:\n        'train --steps 3'\n")
+    before = workflow_fingerprint(file)
+    file.write_text("# why\nrule train:\n\n    shell:\n        'train --steps 3'  # here\n")
+    assert workflow_fingerprint(file) == before
+    file.write_text("rule train:\n    shell:\n        'train --steps 4'\n")
+    assert workflow_fingerprint(file) != before

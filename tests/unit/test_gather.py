@@ -273,6 +273,23 @@ def test_spectra_of_different_code_are_refused(results):
     assert refused(results).startswith(f"{path}: was made with code edited, but")
 
 
+def test_runs_and_spectra_of_other_options_are_refused(results):
+    path = run_folder(results, OTHER, 1) / "run.json"
+    options = STUDY.recipes["base"].model_dump(mode="json")
+    edit(path, options={**options, "threads": 7})  # no result depends on these
+    gather(STUDY, results)
+    edit(path, options={**options, "steps": 7})
+    assert refused(results).startswith(
+        f"{path}: was made with steps: 7, but the study says {options['steps']}"
+    )
+    edit(path, options=options)
+    spectra_file = run_folder(results) / "spectra" / "gradient.h5"
+    measured = {**STUDY.measures["gradient"].model_dump(mode="json"), "objective": "x"}
+    said = {"run_fingerprint": f"{TIER}/0", "code": "50de", "options": measured}
+    write_dataset(spectra_file, spectra(2, 8), "measure:gradient", said)
+    assert refused(results).startswith(f"{spectra_file}: was made with objective: 'x', but the study says")
+
+
 def test_runs_of_another_manifest_are_refused(results):
     edit(results / "small" / "tiers" / f"{OTHER}.json", manifest_sha256="chosen anew")
     message = refused(results)

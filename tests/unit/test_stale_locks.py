@@ -10,7 +10,14 @@ import sys
 import psutil
 import pytest
 
-from spectral_priority.stale_locks import clear_after_dead, is_alone
+from spectral_priority.stale_locks import (
+    clear_after_dead,
+    dead_since,
+    is_alone,
+    is_taken_over,
+    made_alone,
+    own_note,
+)
 
 
 @pytest.fixture
@@ -100,3 +107,36 @@ def test_another_note_means_that_this_process_is_not_alone(folder):
     assert is_alone(folder)
     note(folder, 1, 0, host="another-host")
     assert not is_alone(folder)
+
+
+def test_whoever_unlocks_says_that_all_are_dead(folder):
+    note(folder, dead_pid(), 5.0, host="another-host")
+    assert dead_since(folder) is None
+    assert dead_since(folder, all_dead=True) == 5.0
+    assert clear_after_dead(folder, all_dead=True)
+    assert not list((folder / ".snakemake/locks").iterdir())
+
+
+def test_a_job_is_taken_over_when_its_snakemake_was_found_dead_and_not_before(folder):
+    clear_after_dead(folder)
+    mine = own_note(folder)
+    assert not is_taken_over(folder, mine)
+    assert is_taken_over(folder, {**mine, "started": mine["started"] - 100})  # an old process with our number
+    (folder / ".snakemake/owners" / f"{mine['host']}-{mine['pid']}.json").unlink()
+    assert is_taken_over(folder, mine)
+    assert own_note(folder) is None
+
+
+def test_what_was_made_since_without_a_record_is_found(folder):
+    """Of recorded, older and undeclared files none is."""
+    results = folder / "results"
+    files = ("demo/recorded.h5", "demo/older.h5", "state/demo/lock", "logs/demo/train.log", "demo/alone.h5")
+    for name in files:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text("x")
+    for name in ("demo/older.h5", "demo/whole.h5", "demo/half.h5"):
+        os.utime(results / name, (50, 50))
+    record = folder / ".snakemake/metadata" / base64.urlsafe_b64encode(b"results/demo/recorded.h5").decode()
+    record.parent.mkdir()
+    record.write_text("{}")
+    assert [path.as_posix() for path in made_alone(folder, 100.0)] == ["results/demo/alone.h5"]

@@ -18,10 +18,17 @@ from spectral_priority.config.tiers import SIMILARITIES
 from spectral_priority.errors import InputError
 from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_instance
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
-from spectral_priority.fingerprint import code_fingerprint
+from spectral_priority.fingerprint import code_fingerprint, workflow_fingerprint
 from spectral_priority.measures.registry import measure_module
 from spectral_priority.slurm_states import correct_states
-from spectral_priority.stale_locks import clear_after_dead, is_alone
+from spectral_priority.stale_locks import (
+    clear_after_dead,
+    dead_since,
+    is_alone,
+    is_taken_over,
+    made_alone,
+    own_note,
+)
 from spectral_priority.store.atomic import check_writable
 from spectral_priority.store.checksum import file_sha256
 
@@ -48,9 +55,15 @@ for target in sys.argv[1:]:  # Snakemake tells targets only after this file was 
 
 # --- what this study was started with: jobs on a cluster parse this file again, later -----------------------
 
+RULES = {
+    path.relative_to(PROJECT).as_posix(): workflow_fingerprint(path)
+    for path in (PROJECT / "Snakefile", *sorted((PROJECT / "workflow" / "rules").glob("*.smk")))
+}
+
 if workflow.exec_mode == ExecMode.DEFAULT:
     STARTED = {
         "study": file_sha256(STUDY_FILE),
+        "rules": RULES,
         "code": {
             **{
                 program: code_fingerprint(program)
@@ -87,14 +100,16 @@ if workflow.exec_mode == ExecMode.DEFAULT:
             **{f"figure {name}": code_fingerprint("figure", [module]) for name, module in FIGURES.items()},
         },
     }
-    os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
     if not workflow.dryrun:
         try:
             check_writable(Path("results"))
         except InputError as error:
             raise WorkflowError(str(error)) from None
-        clear_after_dead(Path.cwd())
+        DEAD_SINCE = dead_since(Path.cwd(), all_dead="--unlock" in sys.argv)
+        clear_after_dead(Path.cwd(), all_dead="--unlock" in sys.argv)
         correct_states()
+        STARTED["by"] = own_note(Path.cwd())
+    os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
 else:
     STARTED = json.loads(os.environ.get("SPECTRAL_PRIORITY_STARTED", "null"))
     if STARTED is None:
@@ -103,6 +118,17 @@ else:
         raise WorkflowError(
             f"{STUDY_FILE} was edited after the study was started. Start the study again: what the edit doesn't "
             "touch is kept."
+        )
+    edited = sorted(name for name, found in RULES.items() if found != STARTED["rules"].get(name))
+    if edited:
+        raise WorkflowError(
+            f"{', '.join(edited)}: edited after the study was started. Start the study again: what the edit doesn't "
+            "touch is kept."
+        )
+    if STARTED.get("by") and is_taken_over(Path.cwd(), STARTED["by"]):
+        raise WorkflowError(
+            "The Snakemake that submitted this job has ended, or was found dead by one that was started after it. "
+            "Nothing is lost: start the study again, if it isn't running."
         )
 
 CODE = STARTED["code"]

@@ -83,7 +83,8 @@ def main(arguments: argparse.Namespace) -> None:
         swept, made_by = measure_run(arguments, options, packed, manifest, training, identity, other, earlier)
         kind = f"measure:{name}"
         finished.keep(lambda folder: write_dataset(folder / RESULT, swept, kind, made_by))
-        shutil.rmtree(arguments.work / PARTS)
+        # A job that a killed Snakemake left may have removed them.
+        shutil.rmtree(arguments.work / PARTS, ignore_errors=True)
     finished.publish(RESULT, arguments.output)
 
 

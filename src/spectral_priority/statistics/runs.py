@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..config.base import Section
 from ..config.scalars import OF_MEASURE
 from ..config.statistics import Scalar
 from ..config.study import Run, Study
@@ -20,6 +21,8 @@ from ..store.netcdf import read_dataset, read_provenance
 from ..store.tables import read_csv
 from .tables import HISTORY
 
+OF_MACHINES = {"threads", "gpus", "time_limit_minutes"}
+"""Options of trainings and measures that no result depends on."""
 SCALARS: tuple[str, ...] = get_args(Scalar)
 """Scalars of a profile (METHODS 3), each with a standard error `<scalar>_se`."""
 
@@ -88,7 +91,8 @@ def read_run(study: Study, results: Path, run: Run, tier: Tier) -> RunFiles:
     Raises
     ------
     InputError
-        Naming the file: missing, damaged, of another run, or trained on another manifest than the tier's.
+        Naming the file: missing, damaged, of another run, trained on another manifest than the tier's, or with other
+        options than the study's.
     """
     folder = results / study.study / "runs" / run.tier / run.recipe / f"seed{run.seed}"
     path = folder / "run.json"
@@ -105,6 +109,7 @@ def read_run(study: Study, results: Path, run: Run, tier: Tier) -> RunFiles:
             "runs of the tier's present manifest",
             "give the same snakemake command again: it trains the run anew",
         )
+    _same_options(path, facts, study.recipes[run.recipe])
     path = folder / "history.csv"
     history = read_csv(path, HISTORY)
     step = history["step"].to_numpy()
@@ -121,13 +126,15 @@ def read_spectra(
     Raises
     ------
     InputError
-        Naming the file: missing, damaged, foreign, of another training of this run, or with other checkpoints than
-        its history.
+        Naming the file: missing, damaged, foreign, of another training of this run, with other options than the
+        study's, or with other checkpoints than its history.
     """
     path = run.folder / "spectra" / f"{instance}.h5"
     kind = f"measure:{study.measures[instance].measure}"
     dataset = read_dataset(path, kind, None if names is None else {*names, "step", "epoch"})
-    made_from = _fact(path, read_provenance(dataset), "run_fingerprint")
+    said = read_provenance(dataset)
+    _same_options(path, said, study.measures[instance])
+    made_from = _fact(path, said, "run_fingerprint")
     if made_from != run.facts["fingerprint"]:
         raise InputError(
             path,
@@ -215,6 +222,19 @@ def _fact(path: Path, facts: Any, name: str) -> Any:
 def _same(path: Path, name: str, found: Any, expected: Any) -> None:
     if found != expected:
         raise InputError(path, f"is of {name} {found!r}", f"{name} {expected!r}, as its place says")
+
+
+def _same_options(path: Path, facts: Mapping[str, Any], options: Section) -> None:
+    """Refuse a file that tells an option otherwise than the study."""
+    expected, found = options.model_dump(mode="json", exclude=OF_MACHINES), facts.get("options", {})
+    for name in expected:
+        if name in found and found[name] != expected[name]:
+            raise InputError(
+                path,
+                f"was made with {name}: {found[name]!r}, but the study says {expected[name]!r}",
+                "results of the study as it is now",
+                "delete it and give the same snakemake command again: it makes it anew",
+            )
 
 
 def _few(step: np.ndarray) -> str:

@@ -1,0 +1,22 @@
+# What failed is named once at the end of a start, by the Snakefile's `onerror`; and a job that ended twice with the same
+# error gets no further attempt: retries are for what may pass (a time limit, a node that is gone).
+from contextlib import suppress
+
+from snakemake.logging import logger
+
+from spectral_priority.failures import Failures
+
+
+def give_up(number):
+    """Take the attempts that are left from a job, or from those that it was submitted with."""
+    with suppress(
+        AttributeError, RuntimeError
+    ):  # not Snakemake's documented interface: without it, it is tried again
+        for job in list(workflow.scheduler.running):
+            if number in [workflow.dag.jobid(one) for one in (job.jobs if job.is_group() else [job])]:
+                job._attempt = job.restart_times + 1
+
+
+if workflow.exec_mode == ExecMode.DEFAULT:
+    FAILURES = Failures(in_vain=give_up)
+    logger.addHandler(FAILURES)
