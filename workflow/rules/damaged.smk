@@ -15,28 +15,38 @@ if workflow.exec_mode == ExecMode.DEFAULT and not workflow.dryrun and is_alone(P
         raise WorkflowError(str(error)) from None
 
 MADE_AGAIN = [] if Path(RESOLVED).exists() else [RESOLVED]
-MADE_AGAIN += sorted(
-    missing_since(Path.cwd())
-    & {
-        *expand([IMAGES, f"{IMAGES}.sha256", PACK_REPORT, DUPLICATES, TWINS, REFERENCE], pack=PACKS),
-        *expand(AUDIT, pack=PACKS, format=["html", "csv", "json"]),
-        *(
-            SIMILARITY.format(pack=pack, label=label, kind=kind)
-            for pack, label in LABELS
-            for kind in SIMILARITIES
-        ),
-        *DATA_SPECTRA,
-        *expand([MANIFEST, INDICES, COMPLEXITY, CLASS_MEAN_PSD, PINSON], tier=TIERS),
-        *RUN_FILES,
-        *SPECTRA_FILES,
-        *rules.gather.output,
-        *rules.correlate.output,
-        *OTHER_TABLES.values(),
-        *OVER_TRAINING.values(),
-        *FIGURE_FILES,
-        *PICTURE_FILES,
-        *rules.report_page.output,
-    }
-)
-SHOWN = {*FIGURE_FILES, *PICTURE_FILES, *rules.report_page.output}
+MISSING = missing_since(Path.cwd())
+if MISSING:  # otherwise the long lists need not be made
+    MADE_AGAIN += sorted(
+        MISSING
+        & {
+            *expand(
+                [IMAGES, f"{IMAGES}.sha256", PACK_REPORT, DUPLICATES, TWINS, REFERENCE],
+                pack=PACKS,
+            ),
+            *expand(AUDIT, pack=PACKS, format=["html", "csv", "json"]),
+            *(
+                SIMILARITY.format(pack=pack, label=label, kind=kind)
+                for pack, label in LABELS
+                for kind in SIMILARITIES
+            ),
+            *DATA_SPECTRA,
+            *expand([MANIFEST, INDICES, COMPLEXITY, CLASS_MEAN_PSD, PINSON], tier=TIERS),
+            *run_files(None),
+            *spectra_of(STUDY.measures)(None),
+            *rules.gather.output,
+            *rules.correlate.output,
+            *OTHER_TABLES.values(),
+            *OVER_TRAINING.values(),
+            *FIGURE_FILES,
+            *picture_files(None),
+            *rules.report_page.output,
+        }
+    )
+
+SHOWN = {
+    *FIGURE_FILES,
+    *(picture_files(None) if MISSING else []),
+    *rules.report_page.output,
+}
 NUMBERS_MADE_AGAIN = [path for path in MADE_AGAIN if path not in SHOWN]
