@@ -36,7 +36,7 @@ rule measure:
     message:
         "measure {wildcards.instance} of {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
     shell:
-        'python "$PROGRAMS/measure.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
+        'exec python "$PROGRAMS/measure.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
         " --checkpoints {input.checkpoints:q} --run {input.run:q} {params.others:q} --instance {wildcards.instance:q}"
         " --options {params.options:q} --work {params.work:q} --output {output.spectra:q} --threads {threads}"
         " --log {log:q} --expect-code {params.code}"

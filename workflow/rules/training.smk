@@ -46,7 +46,8 @@ rule train:
     message:
         "train {wildcards.tier}/{wildcards.recipe}/seed{wildcards.seed}"
     shell:
-        'python "$PROGRAMS/train.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
+        # exec: an older bash would stay between, and die of the signal that asks the training to save its state
+        'exec python "$PROGRAMS/train.py" --images {input.images:q} --manifest {input.manifest:q} --indices {input.indices:q}'
         " --recipe {wildcards.recipe:q} --options {params.options:q} --seed {wildcards.seed} {params.sources:q} {params.measures:q}"
         ' --data-root "$DATA_ROOT" --work {params.work:q}'
         " --checkpoints {output.checkpoints:q} --history {output.history:q} --class-history {output.class_history:q}"
