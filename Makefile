@@ -45,9 +45,10 @@ lint: env ## style of the code and of the workflow
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
 
-soak: env ## a hundred kills of trainings, fifty faults in a whole study; logs: tests/soak/LOG.md, PIPELINE_LOG.md
+soak: env ## a hundred kills of trainings, fifty faults in a study, a study on Slurm; logs: tests/soak, tests/slurm
 	$(VENV)/bin/python tests/soak/soak.py --kills 100
 	$(VENV)/bin/python tests/soak/pipeline_soak.py --rounds 50
+	$(VENV)/bin/python tests/slurm/slurm_soak.py
 
 bench: env ## speed, as ratios measured in one run, to benchmarks/RESULTS.md (ONLY="training startup": some; QUICK=1)
 	$(VENV)/bin/python benchmarks $(ONLY) $(if $(QUICK),--quick)

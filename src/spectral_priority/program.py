@@ -6,6 +6,7 @@ The log of one that succeeds ends with what it made (store/made.py).
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import sys
 import traceback
@@ -49,6 +50,7 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         handlers=handlers,
         force=True,
     )
+    faulthandler.enable(handlers[-1].stream)  # a crash in a library leaves its traceback in the log
     try:
         main(arguments)
         if arguments.log:
