@@ -85,6 +85,16 @@ def test_images_that_are_nearly_the_same_have_their_exact_distance():
     assert found.index[:, 0].tolist() == [1, 0, 3, 2]
 
 
+@pytest.mark.parametrize(
+    ("images", "components", "seed", "dimension"),
+    [(2000, 2, 0, 1.9817688897017574), (500, 7, 1, 6.758150211482621), (3000, 20, 2, 16.584526976062897)],
+)
+def test_the_dimension_is_that_of_scikit_dimension(images, components, seed, dimension):
+    """What skdim.id.TwoNN(discard_fraction=0.1) of scikit-dimension 0.5.0 returns for these numbers."""
+    features = np.random.default_rng(seed).normal(size=(images, components))
+    assert complexity.intrinsic_dimension(features).value == pytest.approx(dimension, rel=1e-12)
+
+
 def test_csg_is_that_of_a_slow_loop():
     found, classes = complexity.nearest(FEATURES, 3), 4
     rows = np.zeros((classes, classes))
