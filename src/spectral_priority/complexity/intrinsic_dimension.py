@@ -38,7 +38,7 @@ def intrinsic_dimension(features: np.ndarray, near: Nearest | None = None) -> Es
     Notes
     -----
     Facco, d'Errico, Rodriguez, Laio 2017, doi 10.1038/s41598-017-11873-y. scikit-dimension has it without the
-    error; its numbers are the same (tests/unit/test_feature_complexity.py). It would bring numba, and seconds of start-up.
+    error; its numbers are the same (tests/unit/test_feature_complexity.py). It would bring numba, and seconds to start.
 
     Examples
     --------
