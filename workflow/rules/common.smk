@@ -130,8 +130,6 @@ else:
             "The Snakemake that submitted this job has ended, or was found dead by one that was started after it. "
             "Nothing is lost: start the study again, if it isn't running."
         )
-    # Of several jobs in one submission, one that fails stops no other: what they finish is kept in their work folders.
-    workflow.execution_settings.keep_going = True
 
 CODE = STARTED["code"]
 
