@@ -27,6 +27,7 @@ QUOTED = (
     "but the study was started with",
     "is damaged",
     "did not reach this job",
+    "The Snakemake that submitted this job has ended",
     "that may be used here",
 )
 
@@ -43,8 +44,8 @@ def test_options_of_the_page_are_options_of_the_programs():
     ).stdout
     for program in ("estimate", "efficiency", "status"):
         said += (PROJECT / "workflow" / "scripts" / f"{program}.py").read_text()
-    # squeue, sinfo, salloc, rsync, lfs, sbatch
-    elsewhere = {"--me", "--format", "--gpus", "--hard-links", "--stripe-count", "--export"}
+    # squeue, sinfo, salloc, rsync, lfs, sbatch, scancel
+    elsewhere = {"--me", "--format", "--gpus", "--hard-links", "--stripe-count", "--export", "--name"}
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - elsewhere
     assert len(options) > 10
     assert {option for option in options if not re.search(rf"{option}\b", said)} == set()
