@@ -17,8 +17,8 @@ demo: env ## the built-in study, to results/demo/report.html
 	$(VENV)/bin/snakemake --cores $(CORES) --quiet rules host --benchmark-extended
 	@echo "The report: results/demo/report.html"
 
-test: env ## all tests, of several files at a time
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: env ## all tests, of three files at a time (those on a Slurm mostly wait)
+	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile
 
 status: env ## how far the runs of a study are (STUDY=name or file; default: the demo)
 	@$(VENV)/bin/python workflow/scripts/status.py $(if $(STUDY),--study $(STUDY))
