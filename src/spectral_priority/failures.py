@@ -86,9 +86,8 @@ class Failures(logging.Handler):
         told = [(log, last_error(Path(log))) for log in logs]
         told += [(log, _refusal(Path(log))) for log in (*logs, *more)]
         reason = next(((log, text) for log, text in told if text), None)
-        told_at = (
-            _written(Path(reason[0])) if reason else 0
-        )  # one that ended before it began left the log as it was
+        # An attempt that ended before it began left the log as it was.
+        told_at = _written(Path(reason[0])) if reason else 0
         before = self._failed.get(number)
         self._failed[number] = Failure(rule, [*logs, *more], group, reason, told_at)
         if reason and before and before.reason and before.reason[1] == reason[1] and before.told != told_at:

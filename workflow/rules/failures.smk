@@ -8,10 +8,11 @@ from spectral_priority.failures import Failures
 
 
 def give_up(number):
-    """Take the attempts that are left from a job, or from those that it was submitted with."""
-    with suppress(
-        AttributeError, RuntimeError
-    ):  # not Snakemake's documented interface: without it, it is tried again
+    """Take the attempts that are left from a job, or from those that it was submitted with.
+
+    This is not Snakemake's documented interface; where it has changed, the job is tried again.
+    """
+    with suppress(AttributeError, RuntimeError):
         for job in list(workflow.scheduler.running):
             if number in [workflow.dag.jobid(one) for one in (job.jobs if job.is_group() else [job])]:
                 job._attempt = job.restart_times + 1

@@ -155,9 +155,7 @@ def _take(folder: Path, number: int, gpus: list[str], runs: int) -> tuple[list[s
         with contextlib.suppress(OSError):  # a full disk: the others then wait for "a process"
             os.ftruncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} since {since}".encode(), 0)
-        fcntl.flock(
-            file, fcntl.LOCK_SH
-        )  # so that this process's children can hold it, too; takers need LOCK_EX
+        fcntl.flock(file, fcntl.LOCK_SH)  # this process's children can hold it, too; takers need LOCK_EX
     _held.update(taken.values())
     return list(taken), holders
 
