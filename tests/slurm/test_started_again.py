@@ -15,6 +15,7 @@ from cluster import wait_until
 from local import planned, run_here, with_tiers
 from study import STUDY, start
 
+pytestmark = pytest.mark.soak
 RUNS = Path("results/mini/runs/labels-shape-d0/base")
 STATES = Path("results/state/mini/labels-shape-d0/base")
 LOGS = Path("results/logs/mini/runs/labels-shape-d0/base")
