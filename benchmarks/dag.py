@@ -7,8 +7,8 @@ Snakemake's own records of them (placeholders.py). No image is needed.
 from __future__ import annotations
 
 import copy
-import math
 import json
+import math
 import os
 import re
 import subprocess
