@@ -47,7 +47,8 @@ class Stub:
     def _make(self, job: Any) -> None:
         for path in map(Path, job.output):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            # The resolved study is compared with the study at every start, so it is no placeholder.
+            path.write_text(job.params.text if job.rule.name == "study_file" else "")
         self.workflow.async_run(self.workflow.persistence.finished(job))
 
 
