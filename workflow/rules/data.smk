@@ -115,7 +115,7 @@ rule reference:
     resources:
         gpu=1 if OF_NETWORK else 0,
         mem_mb=grows(8000),
-        runtime=grows(720 if OF_NETWORK else 120),
+        runtime=grows(720),  # every image is read: hours for a million encoded ones
     params:
         program=REFERENCE_PROGRAM,
         options=lambda wc: canonical(STUDY.complexity.reference),
