@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from made_checksums import add_checksums
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -19,7 +20,6 @@ from spectral_priority import complexity
 from spectral_priority.config.tiers import Images, Regroup
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import write_manifest
-from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.data.reference import fit_reference, with_points
 from spectral_priority.fourier import half_plane_power, radial_sum
 from spectral_priority.similarity import closeness, write_similarity

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made_checksums import add_checksums
 from toy_tiers import write_images
 
 from spectral_priority.config.measures import OtherImages, Shortcuts
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.manifest import Manifest, read_manifest, write_manifest
-from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.errors import InputError
 from spectral_priority.measures import shortcuts
 from spectral_priority.measures.other_images import choose_images

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from made_checksums import add_checksums
 
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
-from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.errors import InputError
 from spectral_priority.measures import gradient
 from spectral_priority.measures.over_training import half_times, with_half_times

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from made_checksums import add_checksums
 
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.data.images import PackedImages
 from spectral_priority.data.manifest import read_manifest, write_manifest
-from spectral_priority.data.packed_file import add_checksums
 from spectral_priority.fingerprint import code_fingerprint
 from spectral_priority.training.finished import OUTPUTS
 from spectral_priority.training.task import Task

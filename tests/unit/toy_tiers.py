@@ -4,6 +4,7 @@ import json
 
 import h5py
 import numpy as np
+from made_checksums import add_checksums
 
 from spectral_priority.config.tiers import (
     ClassCount,
@@ -16,7 +17,6 @@ from spectral_priority.config.tiers import (
     Superclasses,
 )
 from spectral_priority.data.images import HELD_OUT, TRAIN, PackedImages
-from spectral_priority.data.packed_file import add_checksums
 
 RINGS, TURNS, SHAPES = 3, 4, 2
 TEXTURES = [f"ring{ring}-turn{turn}" for ring in range(RINGS) for turn in range(TURNS)]
