@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import MINI, snakemake, write_study
+from small_study import MINI, snakemake, write_study
 
 pytestmark = pytest.mark.pipeline
 

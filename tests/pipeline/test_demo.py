@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import PROJECT
+from small_study import PROJECT
 
 from spectral_priority.config import load_study
 

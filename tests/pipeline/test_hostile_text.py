@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import snakemake
 from hostile_text import HOSTILE, fields_of, skeletons, text_fields, with_value
+from small_study import snakemake
 
 from spectral_priority.config.loading import parse_study
 from spectral_priority.config.study import Study

@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from conftest import command, snakemake, write_study
+from small_study import command, snakemake, write_study
 
 pytestmark = pytest.mark.pipeline
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import xarray as xr
-from conftest import snakemake, write_study
+from small_study import snakemake, write_study
 
 from spectral_priority.measures.registry import measure_names
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import snakemake, write_study
 from PIL import Image
+from small_study import snakemake, write_study
 
 pytestmark = pytest.mark.pipeline
 

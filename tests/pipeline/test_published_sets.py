@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from conftest import PROJECT, planned, snakemake, write_study
+from small_study import PROJECT, planned, snakemake, write_study
 
 sys.path.insert(0, str(PROJECT / "tests" / "unit"))
 

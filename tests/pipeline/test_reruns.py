@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from conftest import planned, snakemake
+from small_study import planned, snakemake
 
 pytestmark = pytest.mark.pipeline
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import MINI, copy_of, planned, snakemake, write_study
+from small_study import MINI, copy_of, planned, snakemake, write_study
 
 pytestmark = pytest.mark.pipeline
 

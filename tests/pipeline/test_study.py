@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import PROJECT, planned, snakemake, write_study
 from safetensors.numpy import load_file
+from small_study import PROJECT, planned, snakemake, write_study
 
 from spectral_priority.config import load_study
 from spectral_priority.estimate import estimate
