@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from small_study import PROJECT, planned, snakemake, write_study
 
 from spectral_priority.config import load_study
-from spectral_priority.estimate import estimate
+from spectral_priority.estimate.study import estimate
 
 pytestmark = pytest.mark.pipeline
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from spectral_priority.damaged import missing_since, put_aside_damaged, remove_if_other
 from spectral_priority.errors import InputError
+from spectral_priority.recovery.damaged import missing_since, put_aside_damaged, remove_if_other
 from spectral_priority.store.made import read_made, tell_made
 
 NAMES = ("results/s/table.csv", "results/s/runs/a/history.csv")
@@ -53,7 +53,7 @@ def put_aside(folder):
 
 
 def test_results_as_they_were_made_are_left_and_not_even_read(folder, monkeypatch):
-    monkeypatch.setattr("spectral_priority.damaged.file_sha256", None)
+    monkeypatch.setattr("spectral_priority.recovery.damaged.file_sha256", None)
     assert put_aside(folder) == []
 
 
@@ -83,7 +83,7 @@ def test_a_result_whose_time_alone_differs_gets_it_back_and_is_read_once(folder,
     os.utime(NAMES[0], (1000 + seconds, 1000 + seconds))
     assert put_aside(folder) == []
     assert (folder / NAMES[0]).stat().st_mtime == 1000
-    monkeypatch.setattr("spectral_priority.damaged.file_sha256", None)
+    monkeypatch.setattr("spectral_priority.recovery.damaged.file_sha256", None)
     assert put_aside(folder) == []
 
 

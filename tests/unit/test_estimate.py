@@ -11,7 +11,7 @@ import yaml
 from spectral_priority.config import parse_study
 from spectral_priority.config.recipe import Recipe
 from spectral_priority.errors import InputError
-from spectral_priority.estimate import SPARE_ATTEMPTS, estimate
+from spectral_priority.estimate.study import SPARE_ATTEMPTS, estimate
 from spectral_priority.models.build import build_model
 
 STUDY = {

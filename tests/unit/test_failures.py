@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spectral_priority.failures import Failures
+from spectral_priority.recovery.failures import Failures
 
 
 @pytest.fixture

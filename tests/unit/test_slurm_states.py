@@ -8,7 +8,7 @@ import pytest
 
 plugin = pytest.importorskip("snakemake_executor_plugin_slurm")
 
-from spectral_priority.slurm_states import correct_states  # noqa: E402
+from spectral_priority.recovery.slurm_states import correct_states  # noqa: E402
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from spectral_priority.stale_locks import (
+from spectral_priority.recovery.stale_locks import (
     clear_after_dead,
     dead_since,
     is_alone,
@@ -88,7 +88,7 @@ def test_this_process_is_noted(folder):
 
 def test_a_process_that_ends_with_jobs_interrupted_leaves_its_note_for_the_next(folder):
     """Ctrl-C: Snakemake ends by itself, but the outputs of its jobs stay marked as incomplete."""
-    words = "import sys, pathlib; from spectral_priority.stale_locks import clear_after_dead; "
+    words = "import sys, pathlib; from spectral_priority.recovery.stale_locks import clear_after_dead; "
     words += "clear_after_dead(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", words, str(folder)], check=True)
     assert len(list((folder / ".snakemake/owners").iterdir())) == 1
@@ -96,7 +96,7 @@ def test_a_process_that_ends_with_jobs_interrupted_leaves_its_note_for_the_next(
 
 
 def test_a_process_that_ends_with_nothing_open_leaves_no_note(tmp_path):
-    words = "import sys, pathlib; from spectral_priority.stale_locks import clear_after_dead; "
+    words = "import sys, pathlib; from spectral_priority.recovery.stale_locks import clear_after_dead; "
     words += "clear_after_dead(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", words, str(tmp_path)], check=True)
     assert not list((tmp_path / ".snakemake/owners").iterdir())

@@ -20,8 +20,8 @@ from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_ins
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
 from spectral_priority.fingerprint import code_fingerprint, workflow_fingerprint
 from spectral_priority.measures.registry import measure_module
-from spectral_priority.slurm_states import correct_states
-from spectral_priority.stale_locks import (
+from spectral_priority.recovery.slurm_states import correct_states
+from spectral_priority.recovery.stale_locks import (
     clear_after_dead,
     dead_since,
     is_alone,

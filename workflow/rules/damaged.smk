@@ -3,7 +3,7 @@
 # Dry runs and jobs move nothing.
 from snakemake.logging import logger
 
-from spectral_priority.damaged import missing_since, put_aside_damaged, remove_if_other
+from spectral_priority.recovery.damaged import missing_since, put_aside_damaged, remove_if_other
 
 if workflow.exec_mode == ExecMode.DEFAULT and not workflow.dryrun and is_alone(Path.cwd()):
     try:

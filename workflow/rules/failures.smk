@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from snakemake.logging import logger
 
-from spectral_priority.failures import Failures
+from spectral_priority.recovery.failures import Failures
 
 
 def give_up(number):

@@ -16,7 +16,7 @@ import yaml
 
 from spectral_priority.config.loading import find_study, load_study
 from spectral_priority.errors import InputError
-from spectral_priority.estimate import Estimate, estimate
+from spectral_priority.estimate.study import Estimate, estimate
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROFILE = Path("profiles", "slurm", "config.yaml")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from .status.runs import last_error
+from ..status.runs import last_error
 
 REFUSAL = "WorkflowError in file"
 """How Snakemake begins a message of the Snakefile; the message is the line after it."""

@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from .config.study import Run, Study
-from .store.atomic import read_json
+from ..config.study import Run, Study
+from ..store.atomic import read_json
 
 
 class Measured(NamedTuple):

@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .errors import InputError
-from .store.atomic import write_json
-from .store.checksum import file_sha256
-from .store.made import Made, read_made
+from ..errors import InputError
+from ..store.atomic import write_json
+from ..store.checksum import file_sha256
+from ..store.made import Made, read_made
 
 RESULTS, ASIDE = Path("results"), Path("results/damaged")
 SEEN = Path("results/state/seen.json")

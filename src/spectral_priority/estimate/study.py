@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config.datasets import Dataset
-from .config.generators import BandBiased, ShapesTextures
-from .config.recipe import Recipe
-from .config.study import Study, Tier
-from .config.tiers import Control
+from ..config.datasets import Dataset
+from ..config.generators import BandBiased, ShapesTextures
+from ..config.recipe import Recipe
+from ..config.study import Study, Tier
+from ..config.tiers import Control
+from ..store.atomic import read_json
+from ..training.schedule import checkpoint_steps
 from .finished_runs import Measured, finished_measures, training_speeds
 from .inodes import Inodes, count_inodes
-from .store.atomic import read_json
-from .training.schedule import checkpoint_steps
 
 MOST_CLASSES = 1000
 """Of tiers whose number of classes the data decide, before they are packed."""
@@ -196,7 +196,7 @@ def _model_bytes(recipe: Recipe, classes: int, channels: int, size: int) -> int:
     """Bytes of a recipe's weights in a checkpoint; the model is built without any memory."""
     import torch
 
-    from .models.build import build_model
+    from ..models.build import build_model
 
     with torch.device("meta"):
         model = build_model(recipe, classes, channels, size)
