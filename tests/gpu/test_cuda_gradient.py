@@ -10,10 +10,7 @@ from spectral_priority.config.recipe import Recipe
 from spectral_priority.measures.gradient import gradient_spectrum
 from spectral_priority.models import build_model
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 NETWORKS = {"small_cnn": Recipe(width=8), "resnet18": Recipe(model="resnet18", stem="cifar")}
 

@@ -22,10 +22,7 @@ from spectral_priority.training.feed import Feed
 from spectral_priority.training.finished import CHECKPOINTS, HISTORY, RUN
 from spectral_priority.training.loop import Training, prepare_device
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 LEARNS = {"steps": 200, "learning_rate": 0.1, "checkpoints": {"early": [0], "every_epochs": 40}}
 

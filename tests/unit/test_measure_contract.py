@@ -514,17 +514,6 @@ def test_what_python_gives_is_refused_by_name(name, change, text):
         getattr(sp, function_of(name))(model(), **usual | change, **QUICK.get(name, {}))
 
 
-@pytest.mark.gpu
-@every_measure
-def test_cpu_and_gpu_agree(name):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    on_gpu = load_measure(name)(model().cuda(), probe(), options_of(name))
-    for variable, expected in taken(name).data_vars.items():
-        if not variable.endswith("_residual"):
-            np.testing.assert_allclose(on_gpu[variable], expected, rtol=1e-3, atol=1e-6, err_msg=variable)
-
-
 def test_the_registry_knows_modules_without_importing_torch_or_xarray():
     code = (
         "import sys; from spectral_priority.measures.registry import measure_module, measure_names\n"
