@@ -56,6 +56,7 @@ class Cluster:
         )  # short: paths of sockets have at most 107 letters
         self.log = self.folder / "log"
         self.daemons: dict[str, Daemon] = {}
+        self._answers: dict[str, Callable[[], bool]] = {}
         self.environment = {
             **{name: value for name, value in os.environ.items() if not _is_of_slurm(name)},
             "PATH": f"{self.folder}/bin:{_search_path()}",
@@ -133,7 +134,7 @@ class Cluster:
         return Daemon(name, command, self.log / f"{name}.log", self.environment)
 
     def _begin(self, name: str, command: list[str], answers: Callable[[], bool]) -> None:
-        self.daemons[name] = self._daemon(name, command)
+        self.daemons[name], self._answers[name] = self._daemon(name, command), answers
         self.daemons[name].start(answers)
 
     # --- commands -------------------------------------------------------------------------------------------
@@ -177,6 +178,16 @@ class Cluster:
     def jobs_of(self, rule: str) -> list[dict[str, str]]:
         """Return the jobs that Snakemake submitted for a rule or a group."""
         return [row for row in self.jobs("--duplicates") if rule_of(row) == rule]
+
+    # --- services -------------------------------------------------------------------------------------------
+
+    def stop_service(self, name: str) -> None:
+        """Stop slurmctld, slurmdbd or another daemon that is no node's."""
+        self.daemons[name].stop()
+
+    def start_service(self, name: str) -> None:
+        """Start it again and wait until it answers."""
+        self.daemons[name].start(self._answers[name])
 
     # --- nodes ----------------------------------------------------------------------------------------------
 

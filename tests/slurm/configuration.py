@@ -119,6 +119,7 @@ AccountingStorageHost=127.0.0.1
 AccountingStoragePort={ports.accounting}
 AccountingStoragePass={folder}/munge/socket
 AccountingStorageTRES=gres/gpu
+AccountingStorageEnforce=associations,limits
 AccountingStoreFlags=job_comment
 {nodes}
 PartitionName=cpu Nodes={CPU_NODE} Default=YES MaxTime=1-0 DefaultTime=10 PriorityTier=10 PreemptMode=OFF

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cluster import gpus_of, most_at_once, rule_of
+from configuration import GPU_MODEL
 from study import PROJECT, run, write_study
 
 RUNS = 3
@@ -21,6 +22,7 @@ def finished(cluster, tmp_path_factory):
         SNAKEMAKE_SLURM_PARTITIONS=str(PROJECT / "docs" / "partitions.yaml"),
         CPU_PARTITION="",
         GPU_PARTITION="",
+        GPU_MODEL=GPU_MODEL,
     )
     return folder, [row for row in cluster.jobs() if row["JobIDRaw"] not in before]
 
@@ -40,6 +42,7 @@ def test_trainings_and_measures_get_one_gpu_each_and_all_others_none(finished):
     on_gpu = [row for row in jobs if is_on_gpu(row)]
     assert {row["Partition"] for row in on_gpu} == {"gpu"}
     assert [(gpus_of(row, "ReqTRES"), gpus_of(row)) for row in on_gpu] == [(1, 1)] * len(on_gpu)
+    assert all(f"gres/gpu:{GPU_MODEL}=1" in row["ReqTRES"] for row in on_gpu), "of the model that was asked for"
     others = [row for row in jobs if not is_on_gpu(row)]
     assert {row["Partition"] for row in others} == {"cpu"}
     assert {gpus_of(row) for row in others} == {0}

@@ -101,6 +101,8 @@ def _run(project: Path, folder: Path, played: Round, strikes: Kind | None, draw:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # A shell lets what it starts in the background ignore this signal, and so would all that follows.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         if strikes is not None:

@@ -24,12 +24,9 @@ def made(tmp_path_factory):
 def test_after_a_fault_the_same_command_ends_with_the_same_results(made, tmp_path, name):
     project, whole, expected = made
     kind = next(kind for kind in KINDS if kind.name == name)
-    for seed in range(5):
-        played = play(project, whole, tmp_path / f"round-{seed}", kind, random.Random(seed), expected)
-        assert played.faults == [] and played.codes[-1] == 0, played.told
-        if len(played.codes) > 1 or kind.between:
-            return
-    pytest.fail(f"five times it did not hit: {played.told}")  # a signal may come after all is done
+    played = play(project, whole, tmp_path / "round", kind, random.Random(0), expected)
+    assert played.faults == [] and played.codes[-1] == 0, played.told
+    assert len(played.codes) > 1 or kind.between, played.told
 
 
 def test_what_the_rounds_look_for_would_be_found(made, tmp_path):

@@ -20,6 +20,7 @@ from spectral_priority.figures import FIGURES, PER_TIER, figures_of, gallery_ins
 from spectral_priority.figures import OF_ARTEFACTS, OF_CLASSES, OF_MEASURES, OF_SHORTCUTS
 from spectral_priority.fingerprint import code_fingerprint, workflow_fingerprint
 from spectral_priority.measures.registry import measure_module
+from spectral_priority.recovery.slurm_outages import outlast_outages
 from spectral_priority.recovery.slurm_states import correct_states
 from spectral_priority.recovery.stale_locks import (
     clear_after_dead,
@@ -108,6 +109,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         DEAD_SINCE = dead_since(Path.cwd(), all_dead="--unlock" in sys.argv)
         clear_after_dead(Path.cwd(), all_dead="--unlock" in sys.argv)
         correct_states()
+        outlast_outages()
         STARTED["by"] = own_note(Path.cwd())
     os.environ.update(SPECTRAL_PRIORITY_STARTED=json.dumps(STARTED))
 else:
