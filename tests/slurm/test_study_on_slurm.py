@@ -42,7 +42,9 @@ def test_trainings_and_measures_get_one_gpu_each_and_all_others_none(finished):
     on_gpu = [row for row in jobs if is_on_gpu(row)]
     assert {row["Partition"] for row in on_gpu} == {"gpu"}
     assert [(gpus_of(row, "ReqTRES"), gpus_of(row)) for row in on_gpu] == [(1, 1)] * len(on_gpu)
-    assert all(f"gres/gpu:{GPU_MODEL}=1" in row["ReqTRES"] for row in on_gpu), "of the model that was asked for"
+    assert all(f"gres/gpu:{GPU_MODEL}=1" in row["ReqTRES"] for row in on_gpu), (
+        "of the model that was asked for"
+    )
     others = [row for row in jobs if not is_on_gpu(row)]
     assert {row["Partition"] for row in others} == {"cpu"}
     assert {gpus_of(row) for row in others} == {0}
