@@ -5,6 +5,7 @@ from contextlib import suppress
 from snakemake.logging import logger
 
 from spectral_priority.recovery.failures import Failures
+from spectral_priority.recovery.slurm_refusals import tell_refusals
 
 
 def give_up(number):
@@ -21,3 +22,4 @@ def give_up(number):
 if workflow.exec_mode == ExecMode.DEFAULT:
     FAILURES = Failures(in_vain=give_up)
     logger.addHandler(FAILURES)
+    tell_refusals(FAILURES.refused)

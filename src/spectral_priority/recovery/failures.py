@@ -30,7 +30,7 @@ class Failure:
     group : tuple of int
         Numbers of the jobs that were submitted together.
     reason : tuple of str or None
-        The log that says why the job ended, and what it says; None where none does.
+        The log that says why the job ended, and what it says; or that it was not submitted, and why. None: nobody says.
     told : int
         When that log was written, in nanoseconds.
     """
@@ -66,6 +66,7 @@ class Failures(logging.Handler):
         super().__init__()
         self._in_vain = in_vain
         self._failed: dict[int, Failure] = {}
+        self._refused: dict[int, str] = {}
         self._groups: dict[int, tuple[tuple[int, ...], list[str]]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -85,13 +86,27 @@ class Failures(logging.Handler):
         # Jobs that were submitted together share the cluster's log, so an error in it may be another's.
         told = [(log, last_error(Path(log))) for log in logs]
         told += [(log, _refusal(Path(log))) for log in (*logs, *more)]
-        reason = next(((log, text) for log, text in told if text), None)
+        refusal = self._refused.pop(number, "")
+        reason = ("not submitted", refusal) if refusal else next((one for one in told if one[1]), None)
         # An attempt that ended before it began left the log as it was.
         told_at = _written(Path(reason[0])) if reason else 0
         before = self._failed.get(number)
         self._failed[number] = Failure(rule, [*logs, *more], group, reason, told_at)
         if reason and before and before.reason and before.reason[1] == reason[1] and before.told != told_at:
             self._in_vain(number)
+
+    def refused(self, numbers: Sequence[int], reason: str) -> None:
+        """Note why jobs that are about to fail were not even submitted.
+
+        >>> failures = Failures()
+        >>> failures.refused([7], "sbatch: error: invalid partition specified: gpus")
+        >>> failures.note("train", 7, ["results/logs/demo/train.log"])
+        >>> print(failures.as_text())
+        1 job failed:
+          train: not submitted
+              sbatch: error: invalid partition specified: gpus
+        """
+        self._refused |= dict.fromkeys(numbers, reason)
 
     def done(self, number: int) -> None:
         """Note that a job succeeded."""
