@@ -100,6 +100,14 @@ def test_an_account_is_asked_for_until_it_is_told_and_a_wrong_one_refused(progra
         plugin.validate_account("nobody", logging.getLogger())
 
 
+def test_an_account_that_nobody_tells_of_is_given_up(program, tmp_path):
+    for name in ("sacctmgr", "sshare"):
+        program(name, 10**6, "Access denied", "")
+    with pytest.raises(WorkflowError, match="Unable to test the validity"):
+        plugin.validate_account("lab", logging.getLogger())
+    assert (tmp_path / "sshare.count").read_text().count(".") == slurm_outages.ASKED
+
+
 def test_the_plugin_sees_subprocess_as_it_is_but_for_that(monkeypatch):
     assert plugin.subprocess.CalledProcessError is subprocess.CalledProcessError
     assert not outlast_outages(), "it is done once"

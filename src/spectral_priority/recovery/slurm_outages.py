@@ -30,6 +30,8 @@ PASSING = (
 """What sbatch says where the same submission can succeed later."""
 PAUSE = 15.0
 """Seconds between two tries."""
+ASKED = 40
+"""Times that an account is asked for: where users may not ask, nobody ever answers."""
 
 
 def outlast_outages() -> bool:
@@ -78,10 +80,10 @@ def _states_or_none_known(query: Any) -> Any:
 
 
 def _asked_until_answered(validate: Any, over: threading.Event) -> Any:
-    """Return the check of an account so that it waits where neither sacctmgr nor sshare answers."""
+    """Return the check of an account so that it waits a while where neither sacctmgr nor sshare answers."""
 
     def account(name: str, logger: Any) -> str:
-        while True:
+        for _ in range(ASKED - 1):
             try:
                 return validate(name, logger)
             except Exception as error:
@@ -89,6 +91,7 @@ def _asked_until_answered(validate: Any, over: threading.Event) -> Any:
                     raise
                 logger.warning(f"Slurm does not tell whether there is an account {name}; asked again.")
                 over.wait(PAUSE)
+        return validate(name, logger)
 
     return account
 
