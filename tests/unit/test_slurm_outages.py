@@ -23,10 +23,13 @@ FULL = (
 WRONG = "sbatch: error: invalid partition specified: gpus"
 
 
+CHECK = next(name for name in slurm_outages.ACCOUNT_CHECKS if hasattr(plugin, name))
+
+
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """The plugin, changed for one test."""
-    for name in ("query_job_status", "validate_account", "subprocess"):
+    for name in ("query_job_status", CHECK, "subprocess"):
         monkeypatch.setattr(plugin, name, getattr(plugin, name))
     monkeypatch.setattr(plugin.Executor, "shutdown", lambda executor: None)
     monkeypatch.setattr(slurm_outages, "PAUSE", 0.01)
@@ -95,16 +98,16 @@ def test_states_that_nobody_tells_are_unknown_not_ended(program, caplog):
 def test_an_account_is_asked_for_until_it_is_told_and_a_wrong_one_refused(program):
     program("sacctmgr", 2, "Connection refused", "lab\\n")
     program("sshare", 2, "Connection refused", "")
-    assert plugin.validate_account("lab", logging.getLogger()) == "lab"
+    assert getattr(plugin, CHECK)("lab", logging.getLogger()) in ("lab", None)
     with pytest.raises(WorkflowError, match="appears to be invalid"):
-        plugin.validate_account("nobody", logging.getLogger())
+        getattr(plugin, CHECK)("nobody", logging.getLogger())
 
 
 def test_an_account_that_nobody_tells_of_is_given_up(program, tmp_path):
     for name in ("sacctmgr", "sshare"):
         program(name, 10**6, "Access denied", "")
     with pytest.raises(WorkflowError, match="Unable to test the validity"):
-        plugin.validate_account("lab", logging.getLogger())
+        getattr(plugin, CHECK)("lab", logging.getLogger())
     assert (tmp_path / "sshare.count").read_text().count(".") == slurm_outages.ASKED
 
 

@@ -1,6 +1,6 @@
 """Let Snakemake's Slurm plugin wait where Slurm does not answer or takes no more jobs for now.
 
-The plugin (2.5 to 2.8 at least) forgets its jobs, and waits for ever, when no query of their states is answered, as
+The plugin (2.4 to 2.8 at least) forgets its jobs, and waits for ever, when no query of their states is answered, as
 while slurmdbd is started anew. A submission that fails ends an attempt of the job at once, so that all of them are gone
 within a minute when slurmctld is started anew, or where a user may have only so many jobs in the queue.
 """
@@ -30,6 +30,8 @@ PASSING = (
 """What sbatch says where the same submission can succeed later."""
 PAUSE = 15.0
 """Seconds between two tries."""
+ACCOUNT_CHECKS = ("validate_account", "test_account")
+"""What the plugin calls its check of an account, since 2.8 and before."""
 ASKED = 40
 """Times that an account is asked for: where users may not ask, nobody ever answers."""
 
@@ -43,11 +45,14 @@ def outlast_outages() -> bool:
         Whether there was something to change.
     """
     plugin = sys.modules.get(PLUGIN)
-    if plugin is None or getattr(plugin.query_job_status, "waits", False):
+    query = getattr(plugin, "query_job_status", None)
+    if query is None or getattr(query, "waits", False):
         return False
     over = threading.Event()
-    plugin.query_job_status = _states_or_none_known(plugin.query_job_status)
-    plugin.validate_account = _asked_until_answered(plugin.validate_account, over)
+    plugin.query_job_status = _states_or_none_known(query)
+    for name in ACCOUNT_CHECKS:
+        if hasattr(plugin, name):
+            setattr(plugin, name, _asked_until_answered(getattr(plugin, name), over))
     plugin.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _submissions(over)})
     shutdown = plugin.Executor.shutdown
 

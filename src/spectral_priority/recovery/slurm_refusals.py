@@ -12,6 +12,8 @@ from typing import Any
 
 from .slurm_states import PLUGIN
 
+BEGINS = ("SLURM sbatch failed", "SLURM job submission failed", "Job submission failed")
+"""How the plugin's messages of jobs begin that never were in the queue."""
 ERROR = re.compile(r"The error message was '(.*?)'\.?$", re.DOTALL | re.MULTILINE)
 
 
@@ -26,14 +28,15 @@ def tell_refusals(refused: Callable[[Sequence[int], str], None]) -> bool:
     plugin = sys.modules.get(PLUGIN)
     if plugin is None:
         return False
-    report = plugin.Executor._report_job_error_threadsafe
+    report = plugin.Executor.report_job_error
 
-    def told(executor: Any, job_info: Any, msg: str) -> None:
+    def told(executor: Any, job_info: Any, msg: str | None = None, **more: Any) -> None:
         job = job_info.job
-        refused([one.jobid for one in (job.jobs if job.is_group() else [job])], reason(msg))
-        report(executor, job_info, msg)
+        if msg and msg.startswith(BEGINS):
+            refused([one.jobid for one in (job.jobs if job.is_group() else [job])], reason(msg))
+        report(executor, job_info, msg, **more)
 
-    plugin.Executor._report_job_error_threadsafe = told
+    plugin.Executor.report_job_error = told
     return True
 
 
