@@ -118,7 +118,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={ports.accounting}
 AccountingStoragePass={folder}/munge/socket
-AccountingStorageTRES=gres/gpu
+AccountingStorageTRES=gres/gpu,gres/gpu:{GPU_MODEL}
 AccountingStorageEnforce=associations,limits
 AccountingStoreFlags=job_comment
 {nodes}
