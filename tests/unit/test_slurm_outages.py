@@ -62,7 +62,7 @@ def submit() -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("error", [AWAY, FULL])
+@pytest.mark.parametrize("error", [AWAY, FULL, "sbatch: error: QOSGrpSubmitJobsLimit"])
 def test_what_passes_is_waited_for_and_told_once(program, caplog, error):
     program("sbatch", 3, error, "17\\n")
     assert submit() == (0, "17\n", "")

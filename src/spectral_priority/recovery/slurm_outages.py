@@ -24,7 +24,7 @@ PASSING = (
     "Transport endpoint is not connected",
     "temporarily unable to accept job",
     "Resource temporarily unavailable",
-    "MaxSubmitJob",  # of an association, a QOS or an account; reached, not exceeded by one job
+    "SubmitJob",  # AssocMaxSubmitJobLimit, QOSGrpSubmitJobsLimit and the like
     "job count limit",
 )
 """What sbatch says where the same submission can succeed later."""
