@@ -105,6 +105,10 @@ def _submissions(over: threading.Event) -> type[subprocess.Popen]:
     """Return a Popen that runs a command of sbatch again while its error is one that passes."""
 
     class Submission(subprocess.Popen):
+        def __init__(self, *given: Any, **more: Any):
+            super().__init__(*given, **more)
+            self.command = given, more
+
         def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
             out, err = super().communicate(input, timeout)
             told = ""
@@ -115,8 +119,10 @@ def _submissions(over: threading.Event) -> type[subprocess.Popen]:
                     )
                     told = reason
                 over.wait(PAUSE)
-                done = subprocess.run(self.args, shell=True, text=True, input=input, capture_output=True)
-                self.returncode, out, err = done.returncode, done.stdout, done.stderr
+                given, more = self.command
+                again = subprocess.Popen(*given, **more)
+                out, err = again.communicate(input, timeout)
+                self.returncode = again.returncode
             return out, err
 
     return Submission
