@@ -137,8 +137,8 @@ def centroid(share: np.ndarray) -> np.ndarray:
     return (share * ring).sum(axis=-1) / share.sum(axis=-1)
 
 
-def log_log_slope(density: np.ndarray) -> tuple[float, float]:
-    """Fit log density on log ring by least squares over all kept rings.
+def log_log_slope(density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit log density on log ring by least squares over all kept rings: (…, ring) → two of (…).
 
     Returns
     -------
@@ -148,17 +148,17 @@ def log_log_slope(density: np.ndarray) -> tuple[float, float]:
     Examples
     --------
     >>> slope, r2 = log_log_slope(np.arange(1, 17) ** -2.0)
-    >>> round(slope, 6), round(r2, 6)
+    >>> round(float(slope), 6), round(float(r2), 6)
     (-2.0, 1.0)
     """
     density = np.asarray(density, dtype=np.float64)
-    if density.ndim != 1 or len(density) < 2 or not (density > 0).all():
-        return float("nan"), float("nan")
-    x, y = np.log(np.arange(1, len(density) + 1)), np.log(density)
-    x, spread = x - x.mean(), ((y - y.mean()) ** 2).sum()
-    slope = (x @ y) / (x @ x)
-    residual = ((y - y.mean() - slope * x) ** 2).sum()
-    return float(slope), float(1 - residual / spread) if spread > 0 else 1.0
+    x = np.log(np.arange(1, density.shape[-1] + 1))
+    y = np.log(density, where=(density > 0).all(axis=-1, keepdims=True), out=np.full(density.shape, np.nan))
+    x, y = x - x.mean(), y - y.mean(axis=-1, keepdims=True)
+    slope = np.asarray(y @ x / (x @ x))
+    residual, spread = ((y - slope[..., None] * x) ** 2).sum(axis=-1), (y**2).sum(axis=-1)
+    unexplained = np.divide(residual, spread, where=spread != 0, out=np.zeros_like(slope))
+    return slope, 1 - unexplained
 
 
 def bands(size: int, corners: bool = False) -> dict[str, np.ndarray]:

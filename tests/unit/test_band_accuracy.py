@@ -11,8 +11,11 @@ from torch import nn
 
 import spectral_priority as sp
 from spectral_priority import filtering, fourier
+from spectral_priority.config.measures import BandAccuracy
 from spectral_priority.errors import InputError
+from spectral_priority.measures.band_accuracy import measure
 from spectral_priority.measures.over_training import learning_times, with_learning_times
+from spectral_priority.measures.probe import Probe
 
 
 def frequencies(size):
@@ -319,3 +322,31 @@ def test_a_sweep_of_accuracies_gets_learning_times_and_the_number_that_is_missin
     np.testing.assert_array_equal(found.learning_time, [10, np.nan])
     assert int(found.learning_time_n) == 1 and int(found.learning_time_missing) == 1
     assert found.learning_time.attrs["units"] == "steps" and "half_time" not in found
+
+
+def test_every_checkpoint_transforms_the_images_once_and_energy_rings_take_one_transform_for_all(monkeypatch):
+    pixels, labels = images(40)
+    probe = Probe(pixels, labels, np.arange(40), list("abcd"), pixels[:0])
+    options, transformed = BandAccuracy(energy_rings=3, batch_size=16), []
+    transform = torch.fft.rfft2
+    monkeypatch.setattr(
+        torch.fft, "rfft2", lambda images: [transformed.append(len(images)), transform(images)][1]
+    )
+    first = measure(network(), probe, options)
+    assert sum(transformed) == 2 * 40
+    again = measure(network(), probe, options)
+    assert sum(transformed) == 3 * 40
+    monkeypatch.undo()
+    alone = sp.band_accuracy(network(), pixels, labels, options, class_names=list("abcd"))
+    for found in (first, again):
+        xr.testing.assert_equal(found, alone)
+
+
+def test_energy_of_other_images_is_taken_as_given_and_refused_at_another_size():
+    pixels, labels = images(6, 16)
+    flat = sp.band_accuracy(network(16), pixels, labels, cutoffs=[2], energy_rings=2, energy=np.ones((16, 9)))
+    assert (
+        float(flat.removed_to.sel(filter="energy-stop-1")) > 5
+    )  # a photograph's would end at the first rings
+    with pytest.raises(InputError, match=r"energy: found shape \(8, 5\).*\(16, 9\)"):
+        sp.band_accuracy(network(16), pixels, labels, cutoffs=[2], energy_rings=2, energy=np.ones((8, 5)))

@@ -96,3 +96,19 @@ def test_images_that_are_not_square_are_refused():
 
 def test_a_slope_needs_power_in_every_ring():
     assert np.isnan(fourier.log_log_slope(np.array([1.0, 0.0, 1.0]))).all()
+
+
+def test_slopes_of_many_profiles_are_each_ones_least_squares_line():
+    density = np.random.default_rng(0).uniform(0.1, 1, (2, 3, 16))
+    density[0, 1, 4] = 0
+    density[1, 2] = 0.25  # flat: a line fits it exactly
+    slope, r2 = fourier.log_log_slope(density)
+    x = np.log(np.arange(1, 17))
+    for at in np.ndindex(2, 3):
+        if at == (0, 1):
+            assert np.isnan([slope[at], r2[at]]).all()
+            continue
+        y = np.log(density[at])
+        line = np.polyfit(x, y, 1)
+        left = ((y - np.polyval(line, x)) ** 2).sum() / ((y - y.mean()) ** 2).sum() if at != (1, 2) else 0
+        np.testing.assert_allclose([slope[at], r2[at]], [line[0], 1 - left], atol=1e-12)

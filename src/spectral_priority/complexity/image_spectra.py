@@ -44,7 +44,7 @@ def psd_slope(shares: np.ndarray, size: int) -> Estimate:
     slope, _ = fourier.log_log_slope(mean / fourier.ring_sizes(size))
     ring = np.log(np.arange(1, shares.shape[1] + 1))
     weight = (ring - ring.mean()) / ((ring - ring.mean()) ** 2).sum()
-    return Estimate(slope, mean_error(shares @ (weight / mean)), len(shares))
+    return Estimate(float(slope), mean_error(shares @ (weight / mean)), len(shares))
 
 
 def psd_centroid(shares: np.ndarray) -> Estimate:

@@ -221,7 +221,7 @@ def _psd(
     density = share / frequencies
     density /= density.sum(axis=1, keepdims=True)
     centre = centroid(share)
-    slopes = np.array([log_log_slope(row) for row in density])
+    slope, r2 = log_log_slope(density)
     on, per_class = ("class", "ring"), ("class",)
     return xr.Dataset(
         {
@@ -246,13 +246,13 @@ def _psd(
             ),
             "slope": (
                 per_class,
-                slopes[:, 0],
+                slope,
                 _named("1", "slope of log density on log ring", "slope_missing"),
             ),
-            "slope_r2": (per_class, slopes[:, 1], _named("1", "R² of that fit", "slope_missing")),
+            "slope_r2": (per_class, r2, _named("1", "R² of that fit", "slope_missing")),
             "slope_missing": (
                 (),
-                int(np.isnan(slopes[:, 0]).sum()),
+                int(np.isnan(slope).sum()),
                 _named("1", "classes without a slope, for a ring has no power in any image"),
             ),
             "images": (per_class, used, _named("1", "training images used")),

@@ -49,6 +49,7 @@ from .answers import answers
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .over_training import with_learning_times
+from .pooled_energy import pooled_energy, varied
 from .profile import standard_error
 from .registry import measure_options
 
@@ -75,6 +76,7 @@ def band_accuracy(
     device: str | torch.device | None = None,
     image_ids: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
+    energy: np.ndarray | None = None,
     **settings: Any,
 ) -> xr.Dataset:
     """Measure a classifier's accuracy and loss on low-pass, high-pass and band-stop images.
@@ -97,6 +99,8 @@ def band_accuracy(
         Identity of each image; no number depends on it.
     class_names : sequence of str, optional
         Names of the classes; by default their numbers.
+    energy : ndarray (N, N//2 + 1), optional
+        What energy rings are made from; by default the `pooled_energy` of the images.
 
     Returns
     -------
@@ -114,17 +118,17 @@ def band_accuracy(
     ------
     InputError
         For images that are not square, pixels that are NaN or outside [0, 1], labels that no logit belongs to, logits
-        that are not finite, and cutoffs that remove nothing.
+        that are not finite, cutoffs that remove nothing, and energy of another size.
 
     Notes
     -----
     METHODS 4. Band-stops and predicted counts after Wang et al. 2023 (arXiv 2307.09829), accuracy on low-pass and
     high-pass images after Lin et al. 2022 (arXiv 2205.03154), rings of equal energy after Abello et al. 2021; how the
-    latter pool images is not known to us: here energy is summed over all given images, and the images are transformed
-    once more for it. Low-passes, high-passes and the three bands are made of whole rings, round(√(u² + v²)); the band
-    `high` ends at ⌊N/2⌋, a high-pass keeps the corners. Degenerate cases: a constant image has no energy to remove,
-    counts as 0 in `removed_energy` and is counted in `n_constant`; an energy ring that no radius falls in removes
-    nothing, from 0 to 0. How soon a band is learned is told by `over_training`.
+    latter pool images is not known to us: here energy is summed over all given images, which takes a transform of each
+    that all checkpoints share. Low-passes, high-passes and the three bands are made of whole rings, round(√(u² + v²));
+    the band `high` ends at ⌊N/2⌋, a high-pass keeps the corners. Degenerate cases: a constant image has no energy to
+    remove, counts as 0 in `removed_energy` and is counted in `n_constant`; an energy ring that no radius falls in
+    removes nothing, from 0 to 0. How soon a band is learned is told by `over_training`.
 
     Examples
     --------
@@ -142,7 +146,8 @@ def band_accuracy(
     options = measure_options("band-accuracy", {**given, **settings})
     probe = labelled_images(images, labels, image_ids, class_names)
     with measuring(model, device) as measured:
-        energy = _energy(measured, probe, options.batch_size) if options.energy_rings else None
+        if options.energy_rings and energy is None:
+            energy = pooled_energy(images)
         chosen = filters(probe.size, options, energy)
         found = _answers_to(measured, probe, chosen, options.batch_size)
     return _dataset(probe, chosen, *found, class_names)
@@ -152,7 +157,13 @@ def measure(model: nn.Module, probe: Probe, options: BandAccuracy) -> xr.Dataset
     """Measure one checkpoint on a tier's probe: `band_accuracy` of a copy with fresh batch-norm statistics."""
     model, recomputed = with_fresh_batch_norm(model, probe, options.batch_norm_images)
     found = band_accuracy(
-        model, probe.images, probe.labels, options, image_ids=probe.image_ids, class_names=probe.class_names
+        model,
+        probe.images,
+        probe.labels,
+        options,
+        image_ids=probe.image_ids,
+        class_names=probe.class_names,
+        energy=probe.energy if options.energy_rings else None,
     )
     return found.assign_attrs(batch_norm_images=recomputed)
 
@@ -176,7 +187,7 @@ def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) 
     Raises
     ------
     InputError
-        For a cutoff that no ring lies beyond.
+        For a cutoff that no ring lies beyond, and energy of another size.
     """
     farthest = int(fourier.rings(size, corners=True)[-1])
     cutoffs = options.cutoffs
@@ -197,29 +208,15 @@ def filters(size: int, options: BandAccuracy, energy: np.ndarray | None = None) 
         kept = filtering.band_stop(size, *span) if len(held) else made[0].factors
         made.append(Filter(f"band-stop-{band}", "band-stop", span, kept))
     if options.energy_rings:
+        if np.shape(energy) != (size, size // 2 + 1):
+            needed = f"half-plane power of images of {size} pixels, ({size}, {size // 2 + 1})"
+            raise InputError("energy", f"found shape {np.shape(energy)}", needed)
         of_frequency, radius = filtering.energy_rings(energy, options.energy_rings), fourier.radius(size)
         for number in range(options.energy_rings):
             inside = of_frequency == number
             span = (float(radius[inside].min()), float(radius[inside].max())) if inside.any() else (0.0, 0.0)
             made.append(Filter(f"energy-stop-{number + 1}", "energy-stop", span, 1.0 - inside))
     return made
-
-
-def _energy(model: nn.Module, probe: LabelledImages, batch_size: int) -> np.ndarray:
-    """Half-plane power of all images together, summed over channels, not normalised; DC left out."""
-    total = 0.0
-    for _, pixels, _ in probe.batches(model, batch_size):
-        power = torch.view_as_real(torch.fft.rfft2(pixels.double())).square().sum(dim=(1, -1))
-        total = total + (power * _varied(pixels)[:, None, None]).sum(dim=0)
-    energy = total.cpu().numpy()
-    energy[0, 0] = 0.0
-    return energy
-
-
-def _varied(pixels: torch.Tensor) -> torch.Tensor:
-    """Which images have any energy: told by their pixels, for transforms of constants leave rounding errors."""
-    plane = pixels.flatten(2)
-    return (plane != plane[..., :1]).any(dim=2).any(dim=1)
 
 
 def _answers_to(
@@ -241,10 +238,10 @@ def _answers_to(
         spectrum = torch.fft.rfft2(pixels)
         power = torch.view_as_real(spectrum).double().square().sum(dim=(1, -1))
         power[:, 0, 0] = 0.0
-        varied, total = _varied(pixels), (power * whole).sum(dim=(1, 2))
-        share = (power.flatten(1) @ weights.flatten(1).T).T / total.where(varied, torch.inf)
+        has_energy, total = varied(pixels), (power * whole).sum(dim=(1, 2))
+        share = (power.flatten(1) @ weights.flatten(1).T).T / total.where(has_energy, torch.inf)
         removed[:, batch] = share.cpu().numpy()
-        constant += int((~varied).sum())
+        constant += int((~has_energy).sum())
         for number, factor in enumerate(factors):
             seen = pixels
             if chosen[number].kind != "none":

@@ -146,7 +146,7 @@ def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torc
     packed = _is_packed(images)
     batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
     if packed:
-        return batch.movedim(-1, 1).contiguous().to(kind).div_(255)
+        return batch.movedim(-1, 1).to(kind, memory_format=torch.contiguous_format).div_(255)
     batch = batch.detach().to(kind)
     if not ((batch >= 0) & (batch <= 1)).all():
         found = "NaN" if batch.isnan().any() else f"values from {batch.min():.3g} to {batch.max():.3g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..training.batches import BATCH_NORM, fixed_sample
 from ..training.examples import training_examples
 from .chosen_pixels import ChosenPixels
 from .other_images import choose_images
+from .pooled_energy import pooled_energy
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,6 +69,11 @@ class Probe:
                 f"found {len(self.images)} images, {len(self.labels)} labels and {len(self.image_ids)} image ids",
                 "the same number of each",
             )
+
+    @cached_property
+    def energy(self) -> np.ndarray:
+        """`pooled_energy` of the images, (N, N//2 + 1): worked out once for all checkpoints."""
+        return pooled_energy(self.images)
 
 
 def read_probe(

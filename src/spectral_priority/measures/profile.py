@@ -47,8 +47,7 @@ def estimates(
     density = share / fourier.ring_sizes(size, corners)
     density = density / density.sum(axis=-1, keepdims=True)
     power_share = power / power.sum(axis=-1, keepdims=True)
-    fits = np.array([fourier.log_log_slope(row) for row in density.reshape(-1, density.shape[-1])])
-    fits = fits.reshape(*density.shape[:-1], 2)
+    slope, r2 = fourier.log_log_slope(density)
     centroid = fourier.centroid(share)
     return {
         "share": share,
@@ -63,8 +62,8 @@ def estimates(
             f"{band}_share": share[..., kept].sum(axis=-1)
             for band, kept in fourier.bands(size, corners).items()
         },
-        "slope": fits[..., 0],
-        "slope_r2": fits[..., 1],
+        "slope": slope,
+        "slope_r2": r2,
         "entropy": entropy(share),
         "top_share": top_share(plane, corners),
     }
