@@ -369,3 +369,20 @@ def test_every_scalar_has_a_unit_and_an_error():
     assert found["map"].dims == ("u", "v") and found["map"].dtype == np.float32
     assert found.u[-1] == -1 and found.v[-1] == 6
     assert found.frequency[-1] == 0.5 and found.frequency.attrs["units"] == "cycles/pixel"
+
+
+@pytest.mark.parametrize("as_floats", [False, True])
+def test_images_lie_in_memory_as_the_models_weights_do_and_no_number_hangs_on_it(as_floats):
+    """A model that flattens what it is given by a view, as many do, can't take channels-last images."""
+    pixels, labels = images(9)
+    if as_floats:
+        pixels = torch.from_numpy(pixels.transpose(0, 3, 1, 2) / np.float32(255))
+    found = {}
+    for layout in (torch.contiguous_format, torch.channels_last):
+        model, seen = network().to(memory_format=layout), []
+        model.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        found[layout] = sp.gradient_spectrum(model, pixels, labels, batch_size=4)
+        assert len(seen) == 3 and all(one.is_contiguous(memory_format=layout) for one in seen)
+    one, other = found.values()
+    np.testing.assert_allclose(one.share, other.share, rtol=1e-5)
+    np.testing.assert_allclose(one.power, other.power, rtol=1e-5)

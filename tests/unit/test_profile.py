@@ -41,7 +41,7 @@ def slow_top_share(full_plane, corners):
 
 
 @pytest.mark.parametrize("corners", [False, True])
-@pytest.mark.parametrize("size", [8, 9, 16])
+@pytest.mark.parametrize("size", [4, 8, 9, 16])
 def test_top_share_equals_a_sort_of_the_full_plane(size, corners):
     image = np.random.default_rng(1).normal(size=(size, size))
     full = np.abs(np.fft.fft2(image)) ** 2

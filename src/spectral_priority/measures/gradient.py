@@ -137,7 +137,7 @@ def gradient_spectrum(
     )
     legacy: list[np.ndarray] = []
     with measuring(model, device) as measured:
-        for batch, pixels, of_batch in given.batches(measured, options.batch_size):
+        for batch, pixels, of_batch in given.batches(measured, options.batch_size, unchanged=True):
             gradient, log_factor = input_gradient(measured, pixels, of_batch, options.objective)
             position = torch.from_numpy(np.searchsorted(present, given.labels[batch])).to(pixels.device)
             of_group = torch.from_numpy(groups[batch]).to(pixels.device)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .layer_gradients import Uses, of_rows, recording
-from .measured_model import check_logits, device_of, precision_of, to_pixels
+from .measured_model import check_logits, device_of, layout_of, precision_of, to_pixels
 from .weight_layers import weight_layers
 
 
@@ -41,7 +41,7 @@ class Passes:
     def __init__(self, model: nn.Module, images: np.ndarray | Tensor, labels: np.ndarray, chosen: np.ndarray):
         self.model, self.images, self.labels, self.chosen = model, images, labels, chosen
         self.layers = weight_layers(model)
-        self.kind, self.where = precision_of(model), device_of(model)
+        self.kind, self.where, self.layout = precision_of(model), device_of(model), layout_of(model)
         self._is_zero = np.zeros(len(chosen), dtype=bool)
 
     @property
@@ -58,7 +58,7 @@ class Passes:
 
     def _made(self, batch: slice) -> Pass:
         index = self.chosen[batch]
-        pixels = to_pixels(self.images[index], self.kind, self.where).requires_grad_(True)
+        pixels = to_pixels(self.images[index], self.kind, self.where, self.layout).requires_grad_(True)
         labels = torch.from_numpy(self.labels[index]).to(self.where)
         with recording(self.layers) as uses:
             logits = self.model(pixels)

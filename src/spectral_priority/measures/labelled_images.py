@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .measured_model import check_images, device_of, precision_of, to_pixels
+from .measured_model import check_images, device_of, layout_of, precision_of, to_pixels
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,19 @@ class LabelledImages:
         )
 
     def batches(
-        self, model: nn.Module, batch_size: int
+        self, model: nn.Module, batch_size: int, unchanged: bool = False
     ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-        """Give the images of each batch: their places, pixels (n, channel, N, N) and labels on the model's device."""
+        """Give the images of each batch: their places, pixels (n, channel, N, N) and labels on the model's device.
+
+        `unchanged`: the model is to see them as they are, so they lie in memory in the order that it is fastest with.
+        """
         kind, where = precision_of(model), device_of(model)
+        layout = layout_of(model) if unchanged else torch.contiguous_format
         for start in range(0, len(self), batch_size):
             batch = slice(start, start + batch_size)
             yield (
                 batch,
-                to_pixels(self.images[batch], kind, where),
+                to_pixels(self.images[batch], kind, where, layout),
                 torch.from_numpy(self.labels[batch]).to(where),
             )
 

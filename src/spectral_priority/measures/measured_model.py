@@ -41,10 +41,10 @@ def with_fresh_batch_norm(model: nn.Module, probe: Probe, images: int) -> tuple[
     """
     number = min(images, len(probe.training)) if has_batch_norm(model) else 0
     if number:
-        kind, where = precision_of(model), device_of(model)
+        how = precision_of(model), device_of(model), layout_of(model)
         parts = np.array_split(probe.training[:number], -(-number // RECALIBRATION_BATCH))
         with full_precision():
-            model = recalibrated(model, (to_pixels(part, kind, where) for part in parts))
+            model = recalibrated(model, (to_pixels(part, *how) for part in parts))
     return model, number
 
 
@@ -104,6 +104,17 @@ def precision_of(model: nn.Module) -> torch.dtype:
     return kind
 
 
+def layout_of(model: nn.Module) -> torch.memory_format:
+    """Return the order in memory of the images that a model is fastest with: channels last where its weights lie so."""
+    last = torch.channels_last
+    weights = (tensor for tensor in model.parameters() if tensor.ndim == 4 and not tensor.is_contiguous())
+    return (
+        last
+        if any(tensor.is_contiguous(memory_format=last) for tensor in weights)
+        else torch.contiguous_format
+    )
+
+
 def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor) -> tuple[int, int]:
     """Check shapes of images and labels; return the number of images and their side N.
 
@@ -135,19 +146,26 @@ def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.T
     return shape[0], size
 
 
-def to_pixels(images: np.ndarray | torch.Tensor, kind: torch.dtype, device: torch.device) -> torch.Tensor:
+def to_pixels(
+    images: np.ndarray | torch.Tensor,
+    kind: torch.dtype,
+    device: torch.device,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> torch.Tensor:
     """Bring a batch of images to (n, channel, N, N) in [0, 1] on a device; volumes, to (n, channel, …).
+
+    `layout` is their order in memory: contiguous for transforms, `layout_of` a model that sees them as they are.
 
     Raises
     ------
     InputError
         For pixels that are NaN or outside [0, 1].
     """
-    packed = _is_packed(images)
+    packed, layout = _is_packed(images), layout if len(images.shape) == 4 else torch.contiguous_format
     batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
     if packed:
-        return batch.movedim(-1, 1).to(kind, memory_format=torch.contiguous_format).div_(255)
-    batch = batch.detach().to(kind)
+        return batch.movedim(-1, 1).to(kind, memory_format=layout).div_(255)
+    batch = batch.detach().to(kind, memory_format=layout)
     if not ((batch >= 0) & (batch <= 1)).all():
         found = "NaN" if batch.isnan().any() else f"values from {batch.min():.3g} to {batch.max():.3g}"
         raise InputError(

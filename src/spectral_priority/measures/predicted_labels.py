@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .answers import logits_of
-from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
+from .measured_model import device_of, layout_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .probe import Probe
 
 
@@ -31,8 +31,9 @@ def with_predicted_labels(model: nn.Module, probe: Probe, batch_norm_images: int
     model, _ = with_fresh_batch_norm(model, probe, batch_norm_images)
     found = []
     with measuring(model) as measured:
+        how = precision_of(measured), device_of(measured), layout_of(measured)
         for start in range(0, len(probe.images), batch_size):
             batch = slice(start, start + batch_size)
-            pixels = to_pixels(probe.images[batch], precision_of(measured), device_of(measured))
+            pixels = to_pixels(probe.images[batch], *how)
             found.append(logits_of(measured, pixels, probe.labels[batch]).argmax(dim=1))
     return replace(probe, labels=torch.cat(found).cpu().numpy(), predicted=False)
