@@ -111,11 +111,11 @@ def flip_crop(raw: Tensor, random: np.random.Generator) -> Tensor:
     """
     number, size, _, channels = raw.shape
     reach = size // 8
-    down, right = torch.from_numpy(random.integers(-reach, reach + 1, size=(2, number))).to(raw.device)
-    mirrored = torch.from_numpy(random.random(number) < 0.5).to(raw.device)
+    down, right = torch.from_numpy(reach - random.integers(-reach, reach + 1, size=(2, number))).to(raw.device)
+    mirrored = torch.from_numpy(np.flatnonzero(random.random(number) < 0.5)).to(raw.device)
     padded = torch.nn.functional.pad(raw, (0, 0, reach, reach, reach, reach))
-    # Every window of every padded image, as a view: (sample, shift down, shift right, y, x · channel).
+    # Every window of every padded image, as a view: (sample, from row, from column, y, x · channel).
     windows = padded.flatten(2).unfold(1, size, 1).unfold(2, size * channels, channels)
     sample = torch.arange(number, device=raw.device)
-    cut = windows[sample, reach - down, reach - right].view(number, size, size, channels)
-    return torch.where(mirrored[:, None, None, None], cut.flip(2), cut)
+    cut = windows[sample, down, right].view(number, size, size, channels)
+    return cut.index_copy_(0, mirrored, cut[mirrored].flip(2))

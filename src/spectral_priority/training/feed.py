@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -34,7 +35,8 @@ class Feed:
         self.subset, self.positions, self.steps = subset, positions, steps
         self._reader = None if subset.is_cheap else ThreadPoolExecutor(1, "feed")
         # Copies to the device run beside its computations, in a stream of their own.
-        self._stream = torch.cuda.Stream(subset.device) if subset.device.type == "cuda" else None
+        beside = self._reader is not None and subset.device.type == "cuda"
+        self._stream = torch.cuda.Stream(subset.device) if beside else None
         self._waiting: dict[int, Future] = {}
 
     def take(self, step: int) -> tuple[np.ndarray, Tensor, Tensor]:
@@ -59,5 +61,5 @@ class Feed:
 
     def _read(self, step: int) -> tuple[np.ndarray, Tensor, Tensor]:
         positions = self.positions(step)
-        with torch.cuda.stream(self._stream if self._reader is not None else None):
+        with torch.cuda.stream(self._stream) if self._stream else nullcontext():
             return positions, *self.subset.cut(positions)
