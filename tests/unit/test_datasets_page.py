@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import yaml
 
 from spectral_priority.config import load_study
 from spectral_priority.config.datasets import Dataset, Source
+from spectral_priority.config.measures import BandAccuracy
+from spectral_priority.measures.band_accuracy import filters
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "datasets.md").read_text(encoding="utf-8")
@@ -70,6 +73,16 @@ def test_the_table_of_trainings_follows_from_the_study(name):
     assert (
         f"{len(runs)} trainings and {len(runs) * len(study.measures)}" in PAGE or f"{len(runs)} and" in PAGE
     )
+
+
+def test_passes_of_band_accuracy_follow_from_its_defaults_and_the_study():
+    passes = len(filters(224, BandAccuracy(), np.ones((224, 113))))
+    study = load_study(PROJECT / "config" / "studies" / "imagenet.yaml")
+    recipe, probe = study.recipes["base"], study.tiers["regroup"].images.probe
+    whole = passes * probe * checkpoints(recipe)
+    share = whole / (recipe.steps * recipe.batch_size)
+    assert f"passes each probe image {passes} times" in PAGE
+    assert f"{whole / 1e6:.2f} million\npasses for a run of `regroup`, {share:.0%}".replace("%", " %") in PAGE
 
 
 def test_disk_follows_from_counts_and_sizes():

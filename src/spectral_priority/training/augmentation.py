@@ -111,7 +111,9 @@ def flip_crop(raw: Tensor, random: np.random.Generator) -> Tensor:
     """
     number, size, _, channels = raw.shape
     reach = size // 8
-    down, right = torch.from_numpy(reach - random.integers(-reach, reach + 1, size=(2, number))).to(raw.device)
+    down, right = torch.from_numpy(reach - random.integers(-reach, reach + 1, size=(2, number))).to(
+        raw.device
+    )
     mirrored = torch.from_numpy(np.flatnonzero(random.random(number) < 0.5)).to(raw.device)
     padded = torch.nn.functional.pad(raw, (0, 0, reach, reach, reach, reach))
     # Every window of every padded image, as a view: (sample, from row, from column, y, x · channel).
