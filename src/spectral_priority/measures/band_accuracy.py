@@ -46,12 +46,14 @@ from .. import filtering, fourier
 from ..config.measures import BandAccuracy
 from ..errors import InputError
 from .answers import answers
+from .coordinates import of_classes
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .over_training import with_learning_times
 from .pooled_energy import pooled_energy, varied
 from .profile import standard_error
 from .registry import measure_options
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -281,41 +283,31 @@ def _dataset(
     """Give every number its dimensions, unit and name."""
     correct = (predicted == probe.labels).astype(np.float64)
     present, counts = np.unique(probe.labels, return_counts=True)
-    data: dict[str, tuple] = {}
+    data = Variables()
 
-    def store(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
-        told = {"units": units, "long_name": f"standard error of {name} over images", "n_in": "n"}
-        data[f"{name}_se"] = (dims, errors, told)
-
-    def store_mean(name: str, of_image: np.ndarray, long_name: str, units: str = "1") -> None:
+    def add_mean(name: str, of_image: np.ndarray, long_name: str, units: str = "1") -> None:
         """Means over images of values (…, n)."""
-        dims = ("filter",) * (of_image.ndim - 1)
-        store(name, dims, of_image.mean(axis=-1), standard_error(of_image.T), long_name, units)
+        dims, error = ("filter",) * (of_image.ndim - 1), standard_error(of_image.T)
+        data.add(name, dims, of_image.mean(axis=-1), long_name, units, error=error, n="n")
 
-    store_mean("accuracy", correct, "share of images classified correctly")
-    store_mean("loss", loss, "cross-entropy", "nats")
-    store_mean("removed_energy", removed, "share of an image's energy, without DC, that is removed")
+    add_mean("accuracy", correct, "share of images classified correctly")
+    add_mean("loss", loss, "cross-entropy", "nats")
+    add_mean("removed_energy", removed, "share of an image's energy, without DC, that is removed")
     meaning = "change of the images predicted as the class ÷ images of the class"
-    store(
-        "predicted_change", ("filter", "class"), *_predicted_change(predicted, present, counts), meaning, "1"
-    )
+    change, error = _predicted_change(predicted, present, counts)
+    data.add("predicted_change", ("filter", "class"), change, meaning, error=error, n="n")
     elsewhere = 1.0 - np.isin(predicted, present)
-    store_mean("predicted_elsewhere", elsewhere, "share predicted as a class without images")
-    store_mean("clean_accuracy", correct[0], "share of unfiltered images classified correctly")
+    add_mean("predicted_elsewhere", elsewhere, "share predicted as a class without images")
+    add_mean("clean_accuracy", correct[0], "share of unfiltered images classified correctly")
     for number, one in enumerate(chosen):
         if one.kind == "band-stop":
             band = one.name.rpartition("-")[2]
             lost = correct[0] - correct[number]
-            store_mean(f"{band}_drop", lost, f"accuracy lost when the {band} band is removed")
-    numbers = {
-        "chance": (probe.chance, "largest class share", "1"),
-        "n": (len(probe.labels), "images used", "images"),
-        "n_constant": (constant, "images of one colour, which have no energy", "images"),
-    }
-    for name, (value, long_name, units) in numbers.items():
-        data[name] = ((), value, {"units": units, "long_name": long_name})
-    data["class_n"] = (("class",), counts, {"units": "images", "long_name": "images of the class"})
+            add_mean(f"{band}_drop", lost, f"accuracy lost when the {band} band is removed")
+    data.add("chance", (), probe.chance, "largest class share")
+    data.add("n", (), len(probe.labels), "images used", "images")
+    data.add("n_constant", (), constant, "images of one colour, which have no energy", "images")
+    data.add("class_n", ("class",), counts, "images of the class", "images")
 
     cycles = {"units": "cycles/image"}
     names = [str(number) if class_names is None else str(class_names[number]) for number in present]
@@ -336,7 +328,7 @@ def _dataset(
             [float(one.removed[1]) for one in chosen],
             {**cycles, "long_name": "highest frequency that is removed"},
         ),
-        "class": ("class", names, {"units": "1", "long_name": "class"}),
+        **of_classes(names),
     }
     return xr.Dataset(
         data, coordinates, {"measure": "band-accuracy", "size": probe.size, "batch_norm_images": 0}

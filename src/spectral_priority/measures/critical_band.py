@@ -49,6 +49,7 @@ from .measured_model import measuring, with_fresh_batch_norm
 from .over_training import THRESHOLD
 from .profile import jackknife_error, leave_one_out, standard_error
 from .registry import measure_options
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -346,49 +347,26 @@ def _dataset(
     if options.legacy:
         found |= _legacy_estimates(accuracy, highest)
 
-    data: dict[str, tuple] = {}
-
-    def store(name: str, dims: tuple[str, ...], value: Any, error: Any, told: tuple[str, str], counted: str):
-        """A number with its error; `counted` names the number of missing values, and `<counted>_se` that of errors."""
-        long_name, units = told
-        for key, values, text in (
-            (name, value, long_name),
-            (f"{name}_se", error, f"standard error of {name} over images"),
-        ):
-            attributes = {"units": units, "long_name": text}
-            if counted:
-                number = f"{counted}_missing" if key == name else f"{counted}_se_missing"
-                data[number] = (
-                    (),
-                    int(np.isnan(values).sum()),
-                    {
-                        "units": "1",
-                        "long_name": f"missing {'values' if key == name else 'errors'} of {counted}",
-                    },
-                )
-                attributes["missing_in"] = number
-            elif key != name:
-                attributes["n_in"] = "n"
-            data[key] = (dims, values, attributes)
-
-    right_of_image = noisy.astype(np.float64)
-    store(
+    data = Variables()
+    data.add(
         "accuracy",
         ("strength", "octave"),
         accuracy[0],
-        standard_error(right_of_image),
-        ("share of noisy images classified correctly", "1"),
-        "",
+        "share of noisy images classified correctly",
+        error=standard_error(noisy.astype(np.float64)),
+        n="n",
     )
-    told = ("share of images without noise classified correctly", "1")
-    store("clean_accuracy", (), of_clean[0], error, told, "")
+    told = "share of images without noise classified correctly"
+    data.add("clean_accuracy", (), of_clean[0], told, error=error, n="n")
     meanings = ESTIMATES | LEGACY_ESTIMATES
     for name, values in found.items():
         dims = ("octave",) * (values.ndim - 1)
         counted = name if dims else name.split("_")[0] if name.startswith("legacy") else "channel"
-        store(name, dims, values[0], jackknife_error(values[1:]), meanings[name], counted)
-    data["chance"] = ((), probe.chance, {"units": "1", "long_name": "largest class share"})
-    data["n"] = ((), len(clean), {"units": "images", "long_name": "images used"})
+        data.add(name, dims, values[0], *meanings[name], error=jackknife_error(values[1:]))
+        data.count_missing(name, f"{counted}_missing", f"missing values of {counted}")
+        data.count_missing(f"{name}_se", f"{counted}_se_missing", f"missing errors of {counted}")
+    data.add("chance", (), probe.chance, "largest class share")
+    data.add("n", (), len(clean), "images used", "images")
 
     cycles = {"units": "cycles/image"}
     coordinates = {

@@ -45,6 +45,7 @@ from torch import nn
 
 from .. import fourier, half_plane
 from ..config.measures import DominantFrequencyMap
+from .coordinates import of_classes, of_half_plane, of_rings
 from .draws import GROUPS, jackknife_groups
 from .labelled_images import labelled_images
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
@@ -52,6 +53,7 @@ from .profile import standard_error
 from .ranking import number_of, rank_correlation, top, top_overlap
 from .registry import measure_options
 from .removal import amplitude_derivatives, batches, images_by_class, loss_increases
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -295,54 +297,44 @@ def _dataset(
 ) -> xr.Dataset:
     """Give every number its dimensions, unit and name."""
     by_class = {name: np.stack([found[name] for found in of_class]) for name in of_class[0]}
-    data: dict[str, tuple] = {}
+    data = Variables()
 
-    def store(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
+    def add(name: str, dims: tuple[str, ...], values: Any, errors: Any, long_name: str, units: str) -> None:
+        data.add(name, dims, values, long_name, units, error=errors, n="class_n")
         if name.endswith("split_half_correlation"):
-            data[name][2].update(n_in="class_n", n_least=2)
-        if errors is not None:
-            said = {"units": units, "long_name": f"standard error of {name} over images", "n_in": "class_n"}
-            data[f"{name}_se"] = (dims, errors, said)
+            data[name][2]["n_least"] = 2
 
     for name, long_name, units in (
         ("loss_increase", "loss with the frequency removed less the loss, mean over images", "nat"),
         ("amplitude_derivative", "derivative of the loss as the frequency fades, mean over images", "nat"),
     ):
         planes = [half_plane.on_half_plane(by_class[of]).astype(np.float32) for of in (name, f"{name}_se")]
-        store(name, ("class", "u", "v"), *planes, long_name, units)
+        add(name, ("class", "u", "v"), *planes, long_name, units)
     dominant = half_plane.on_half_plane(by_class["top"].astype(np.uint8), dc=1)
-    where = ("class", "top", "u", "v")
-    store("dominant", where, dominant, None, "1: among the frequencies that the class needs most, or DC", "1")
+    needed = "1: among the frequencies that the class needs most, or DC"
+    data.add("dominant", ("class", "top", "u", "v"), dominant, needed)
     for name, (long_name, units) in MEANS.items():
         values, errors = by_class[name], by_class[f"{name}_se"]
-        store(name, (), *_mean(values, errors), f"{long_name}, mean over classes", units)
-        store(f"class_{name}", ("class",), values, errors, long_name, units)
+        add(name, (), *_mean(values, errors), f"{long_name}, mean over classes", units)
+        add(f"class_{name}", ("class",), values, errors, long_name, units)
     radius = (by_class["radius"], by_class["radius_se"], "mean radius of the top frequencies", "cycles/image")
-    store("class_top_radius", ("class", "top"), *radius)
+    add("class_top_radius", ("class", "top"), *radius)
     rings = (by_class["ring_loss_increase"], by_class["ring_loss_increase_se"])
     long_name = "loss increase per frequency of the ring"
-    store("ring_loss_increase", ("ring",), *_mean(*rings), f"{long_name}, mean over classes", "nat")
-    store("class_ring_loss_increase", ("class", "ring"), *rings, long_name, "nat")
-    store("class_n", ("class",), by_class["n"], None, "images of the class that were used", "images")
+    add("ring_loss_increase", ("ring",), *_mean(*rings), f"{long_name}, mean over classes", "nat")
+    add("class_ring_loss_increase", ("class", "ring"), *rings, long_name, "nat")
+    data.add("class_n", ("class",), by_class["n"], "images of the class that were used", "images")
     for name, of, long_name, units in (
         ("n", "n", "images used", "images"),
         ("n_constant", "constant", "images used that have no frequency but DC", "images"),
         ("n_unchanged", "unchanged", "images used whose loss no removal changes", "images"),
         ("n_unranked", "unranked", "classes whose frequencies all have the same loss increase", "classes"),
     ):
-        store(name, (), by_class[of].sum(), None, long_name, units)
+        data.add(name, (), by_class[of].sum(), long_name, units)
 
-    cycles, ring = {"units": "cycles/image"}, fourier.rings(size)
-    per_pixel = {"units": "cycles/pixel", "long_name": "spatial frequency of the image"}
-    coordinates = {
-        "class": ("class", class_names, {"units": "1", "long_name": "class"}),
-        "top": ("top", list(options.top), {"units": "%", "long_name": "part of all frequencies but DC"}),
-        "ring": ("ring", ring, {**cycles, "long_name": "ring of spatial frequency of the image"}),
-        "frequency": ("ring", ring / size, per_pixel),
-        "u": ("u", np.fft.fftfreq(size, 1 / size), {**cycles, "long_name": "vertical spatial frequency"}),
-        "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
-    }
+    top = {"units": "%", "long_name": "part of all frequencies but DC"}
+    coordinates = of_classes(class_names) | of_rings(size) | of_half_plane(size)
+    coordinates["top"] = ("top", list(options.top), top)
     said = {"measure": options.measure, "size": size, "batch_norm_images": 0}
     return xr.Dataset(data, coordinates, said | {"images_per_class": options.images_per_class})
 

@@ -44,11 +44,13 @@ from .. import filtering, fourier, half_plane
 from ..config.measures import FourierHeatmap
 from ..errors import InputError
 from .answers import predicted_classes
+from .coordinates import of_half_plane, of_rings
 from .draws import keyed_signs, keyed_uniform
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import measuring, with_fresh_batch_norm
 from .profile import standard_error
 from .registry import measure_options
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -180,12 +182,10 @@ def _dataset(
 ) -> xr.Dataset:
     """Give every number its dimensions, unit and name."""
     size, n = probe.size, len(clean)
-    data: dict[str, tuple] = {}
+    data = Variables()
 
-    def store(name: str, dims: tuple[str, ...], value: Any, error: Any, long_name: str) -> None:
-        data[name] = (dims, value, {"units": "1", "long_name": long_name})
-        told = {"units": "1", "long_name": f"standard error of {name} over images", "n_in": "n"}
-        data[f"{name}_se"] = (dims, error, told)
+    def add(name: str, dims: tuple[str, ...], value: Any, error: Any, long_name: str) -> None:
+        data.add(name, dims, value, long_name, error=error, n="n")
 
     share = np.full(len(half_plane.distinct_frequencies(size)), np.nan)
     share[tried] = by_frequency / n
@@ -193,29 +193,17 @@ def _dataset(
     u, v = np.fft.fftfreq(size, 1 / size), np.fft.rfftfreq(size, 1 / size)
     plane = plane[np.abs(u) <= largest][:, v <= largest]
     scatter = np.sqrt(plane * (1 - plane) / (n - 1)) if n > 1 else np.full(plane.shape, np.nan)
-    store("error", ("u", "v"), plane, scatter, "share of images classified wrongly under noise at (u, v)")
-    ring, sizes = fourier.rings(size)[:largest], fourier.ring_sizes(size)
+    add("error", ("u", "v"), plane, scatter, "share of images classified wrongly under noise at (u, v)")
+    sizes = fourier.ring_sizes(size)
     of_ring = (by_ring / sizes)[:, :largest]
-    store("ring_error", ("ring",), of_ring.mean(axis=0), standard_error(of_ring), "mean error of the ring")
+    add("ring_error", ("ring",), of_ring.mean(axis=0), standard_error(of_ring), "mean error of the ring")
     for band, inside in fourier.bands(size).items():
         if inside.any() and not inside[largest:].any():
             of_band = by_ring[:, inside].sum(axis=1) / sizes[inside].sum()
             meaning = f"mean error of the frequencies of the {band} band"
-            store(f"{band}_error", (), of_band.mean(), standard_error(of_band), meaning)
-    store("clean_error", (), clean.mean(), standard_error(clean), "share of clean images classified wrongly")
-    told = {"units": "1", "long_name": "error of the best constant answer"}
-    data["chance_error"] = ((), 1 - probe.chance, told)
-    data["n"] = ((), n, {"units": "images", "long_name": "images used"})
-
-    cycles = {"units": "cycles/image"}
-    coordinates = {
-        "u": ("u", u[np.abs(u) <= largest], {**cycles, "long_name": "vertical spatial frequency"}),
-        "v": ("v", v[v <= largest], {**cycles, "long_name": "horizontal spatial frequency"}),
-        "ring": ("ring", ring, {**cycles, "long_name": "ring of spatial frequency of the image"}),
-        "frequency": (
-            "ring",
-            ring / size,
-            {"units": "cycles/pixel", "long_name": "spatial frequency of the image"},
-        ),
-    }
+            add(f"{band}_error", (), of_band.mean(), standard_error(of_band), meaning)
+    add("clean_error", (), clean.mean(), standard_error(clean), "share of clean images classified wrongly")
+    data.add("chance_error", (), 1 - probe.chance, "error of the best constant answer")
+    data.add("n", (), n, "images used", "images")
+    coordinates = of_half_plane(size, largest) | of_rings(size, last=largest)
     return xr.Dataset(data, coordinates, {"measure": "fourier-heatmap", "size": size, "batch_norm_images": 0})

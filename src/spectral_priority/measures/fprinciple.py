@@ -50,6 +50,7 @@ from .measured_model import device_of, measuring, precision_of, to_pixels, with_
 from .neighbourhoods import gaussian, neighbourhood
 from .profile import jackknife_error, leave_one_out, standard_error
 from .registry import measure_options
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -347,15 +348,12 @@ def _dataset(values: dict[str, Any], variances: np.ndarray, size: int, options: 
         "legacy_low_error": (by_released, "low_error as the released program computes it", "1"),
         "legacy_high_error": (by_released, "high_error as the released program computes it", "1"),
     }
-    data: dict[str, tuple] = {}
-    for name, (dims, long_name, units) in known.items():
-        texts = {name: long_name, f"{name}_se": f"standard error of {name} over images"}
-        for key in filter(values.__contains__, texts):
-            data[key] = (dims, values[key], {"units": units, "long_name": texts[key]})
-            if key in MISSING_IN:
-                missing = data[key][2]["missing_in"] = MISSING_IN[key]
-                told = {"units": "1", "long_name": f"how many values of {key} are NaN"}
-                data.setdefault(missing, ((), int(np.isnan(values[key]).sum()), told))
+    data = Variables()
+    for name in filter(values.__contains__, known):
+        dims, long_name, units = known[name]
+        data.add(name, dims, values[name], long_name, units, error=values.get(f"{name}_se"))
+    for name in filter(data.__contains__, MISSING_IN):
+        data.count_missing(name, MISSING_IN[name], f"how many values of {name} are NaN")
     squared = {"units": "(pixel value)²", "long_name": "variance δ of the filter"}
     coordinates: dict[str, tuple] = {
         "quantile": (

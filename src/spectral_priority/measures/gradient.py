@@ -42,8 +42,8 @@ import torch
 import xarray as xr
 from torch import nn
 
-from .. import fourier
 from ..config.measures import Gradient
+from .coordinates import of_classes, of_half_plane, of_rings
 from .draws import jackknife_groups
 from .input_gradient import input_gradient
 from .labelled_images import labelled_images
@@ -53,6 +53,7 @@ from .over_training import with_half_times
 from .profile import SCALARS
 from .registry import measure_options
 from .spectra import Spectra
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -189,64 +190,41 @@ def _dataset(
         "dc_share": ("share of DC in all gradient power", "1"),
         "corner_share": ("share of the rings beyond N/2 in all gradient power", "1"),
     }
-    data: dict[str, tuple] = {}
+    data = Variables()
 
-    def store(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "n") -> None:
-        """A number with its error; `n` names how many images it is of. A slope may be missing besides."""
-        texts = {name: long_name, f"{name}_se": f"standard error of {name} over images"}
-        for key, value in ((name, values[name]), (f"{name}_se", errors.get(name))):
-            if value is not None:
-                data[key] = (
-                    dims,
-                    value,
-                    {"units": units, "long_name": texts[key]} | ({"n_in": n} if n else {}),
-                )
-                if name in ("slope", "slope_r2"):
-                    missing = key.replace("slope_r2", "slope") + "_missing"
-                    told = f"1: {missing.removesuffix('_missing')} is NaN, for a ring has no power"
-                    data[missing] = ((), int(np.isnan(value)), {"units": "1", "long_name": told})
-                    data[key][2]["missing_in"] = missing
+    def add(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "n") -> None:
+        data.add(name, dims, values[name], long_name, units, error=errors.get(name), n=n)
 
     for name, (long_name, units) in on_rings.items():
-        store(name, ("ring",), long_name, units)
+        add(name, ("ring",), long_name, units)
     for name, (long_name, units) in scalars.items():
-        store(name, (), long_name, units)
+        add(name, (), long_name, units)
+    for name in ("slope", "slope_se", "slope_r2", "slope_r2_se"):
+        if name in data:
+            of = name.replace("_r2", "")
+            data.count_missing(name, f"{of}_missing", f"1: {of} is NaN, for a ring has no power")
     if options.per_class:
-        store("class_share", ("class", "ring"), "share of gradient power by class", "1", n="class_n")
-        store("class_n", ("class",), "images of the class that were used", "images", n="")
+        add("class_share", ("class", "ring"), "share of gradient power by class", "1", n="class_n")
+        add("class_n", ("class",), "images of the class that were used", "images", n="")
     values["map"] = values["map"].astype(np.float32)
-    store("map", ("u", "v"), "gradient power by frequency, each image's kept power scaled to 1", "1")
+    add("map", ("u", "v"), "gradient power by frequency, each image's kept power scaled to 1", "1")
     for name, long_name, units in (
         ("n", "images used", "images"),
         ("n_zero", "images dropped because their gradient has no power in any kept ring", "images"),
         ("n_eff", "images that the power-weighted share effectively rests on", "images"),
         ("parseval_residual", "largest relative difference of an image's power and squared norm", "1"),
     ):
-        store(name, (), long_name, units, n="")
+        add(name, (), long_name, units, n="")
     if options.legacy:
-        store("legacy", ("legacy_ring",), f"profile as the {options.legacy} program computes it", "1")
-        store("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1")
+        add("legacy", ("legacy_ring",), f"profile as the {options.legacy} program computes it", "1")
+        add("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1")
 
-    cycles = {"units": "cycles/image"}
-    ring = fourier.rings(size, options.corners)
-    coordinates: dict[str, tuple] = {
-        "ring": ("ring", ring, {**cycles, "long_name": "ring of spatial frequency of the image"}),
-        "frequency": (
-            "ring",
-            ring / size,
-            {"units": "cycles/pixel", "long_name": "spatial frequency of the image"},
-        ),
-        "u": ("u", np.fft.fftfreq(size, 1 / size), {**cycles, "long_name": "vertical spatial frequency"}),
-        "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
-    }
+    coordinates = of_rings(size, options.corners) | of_half_plane(size)
     if options.per_class:
-        coordinates["class"] = ("class", class_names, {"units": "1", "long_name": "class"})
+        coordinates |= of_classes(class_names)
     if options.legacy:
         numbers = np.arange(1, len(values["legacy"]) + 1)
-        coordinates["legacy_ring"] = (
-            "legacy_ring",
-            numbers,
-            {**cycles, "long_name": f"ring as the {options.legacy} program counts it"},
-        )
+        told = {"units": "cycles/image", "long_name": f"ring as the {options.legacy} program counts it"}
+        coordinates["legacy_ring"] = ("legacy_ring", numbers, told)
     said = {name: getattr(options, name) for name in ("measure", "objective", "channels", "of")}
     return xr.Dataset(data, coordinates, {**said, "size": size, "batch_norm_images": 0})

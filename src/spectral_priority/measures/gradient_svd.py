@@ -53,6 +53,7 @@ from .measured_model import (
 from .profile import standard_error
 from .registry import measure_options
 from .singular_values import effective_rank, effective_rank_slope, entropy, stable_rank
+from .variables import Variables
 from .weight_layers import number_left_out, weight_layers
 
 if TYPE_CHECKING:
@@ -347,25 +348,20 @@ def _dataset(
         "effective_rank": ("exp(entropy) of the gradient's singular values: effective rank", "1"),
         "stable_rank": ("Σσ² ÷ σ₁² of the gradient: stable rank", "1"),
     }
-    data: dict[str, tuple] = {}
-
-    def store(name: str, dims: tuple[str, ...], values: Any, long_name: str, units: str = "1") -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
+    data = Variables()
 
     def with_error(name: str, dims: tuple[str, ...], values: Any, error: Any, *text: str) -> None:
-        store(name, dims, values, *text)
-        store(f"{name}_se", dims, error, f"standard error of {name} over images", *text[1:])
-        data[f"{name}_se"][2]["n_in"] = "equal_n" if name == "equal_rank" else "group_n"
+        data.add(name, dims, values, *text, error=error, n="equal_n" if name == "equal_rank" else "group_n")
 
     spectra = np.stack(found.spectra, axis=1)
-    store(
+    data.add(
         "singular_value",
         (*both, "index"),
         spectra,
         "singular value of the gradient of the group's mean loss, 0 from full_rank on",
         per_weight,
     )
-    store(
+    data.add(
         "full_rank", ("layer",), full_rank, "number of singular values, min(c_out, c_in·k)", "singular values"
     )
     for name, text in texts.items():
@@ -379,13 +375,13 @@ def _dataset(
             with_error(
                 f"mean_{share}", (), of_all[0].mean(), error, f"{share}, mean over layers and groups", "1"
             )
-    store("entropy", both, np.array(found.values["entropy"]).T, "entropy of σ ÷ Σσ", "nats")
+    data.add("entropy", both, np.array(found.values["entropy"]).T, "entropy of σ ÷ Σσ", "nats")
     text = "effective rank of equally many images of each group, of sketches of their gradients"
     with_error("equal_rank", both, difference.rank, difference.error, text, "1")
     text = "studentised sum of squares of equal_rank between groups"
-    store("difference_statistic", ("layer",), difference.statistic, text)
-    store("difference_p", ("layer",), difference.p, "permutation p of difference")
-    store(
+    data.add("difference_statistic", ("layer",), difference.statistic, text)
+    data.add("difference_p", ("layer",), difference.p, "permutation p of difference")
+    data.add(
         "difference_p_adjusted",
         ("layer",),
         difference.p_adjusted,
@@ -401,9 +397,9 @@ def _dataset(
         "n_left_out": ("parameters of two dimensions or more outside of these layers", "parameters"),
     }
     for name, text in of_counts.items():
-        store(name, ("group",) if name == "group_n" else (), counts[name], *text)
+        data.add(name, ("group",) if name == "group_n" else (), counts[name], *text)
     without = int((spectra[..., 0] == 0).sum())
-    store("n_without", (), without, "layers of groups whose gradient is exactly zero", "layers of groups")
+    data.add("n_without", (), without, "layers of groups whose gradient is exactly zero", "layers of groups")
     index = 1 + np.arange(spectra.shape[-1])
     coordinates = {
         "layer": (

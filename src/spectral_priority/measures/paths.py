@@ -44,10 +44,12 @@ from .. import fourier
 from ..config.measures import Paths
 from ..errors import InputError
 from .answers import logits_of
+from .coordinates import of_classes
 from .image_pairs import image_pairs, pair_error
 from .labelled_images import LabelledImages, labelled_images
 from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
 from .registry import measure_options
+from .variables import Variables
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -362,65 +364,60 @@ def _per_distance(share: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _dataset(values: dict[str, Any], given: LabelledImages, longest: float, options: Paths) -> xr.Dataset:
     """Give every number its dimensions, unit and name."""
-    data: dict[str, tuple] = {}
+    data = Variables(over="paths")
 
-    def store(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "") -> None:
-        """A number with its error; `n` names how many paths it is of."""
-        of = {"n_in": n} if n else {}
-        data[name] = (dims, values[name], {"units": units, "long_name": long_name} | of)
-        if f"{name}_se" in values:
-            said = {"units": units, "long_name": f"standard error of {name} over paths"}
-            data[f"{name}_se"] = (dims, values[f"{name}_se"], said | of)
+    def add(name: str, dims: tuple[str, ...], long_name: str, units: str, n: str = "") -> None:
+        data.add(name, dims, values[name], long_name, units, error=values.get(f"{name}_se"), n=n)
 
     for output, unit in OUTPUTS.items():
         used = f"{output}_n"
         both = " ".join(f"{output}_{pair}_n" for pair in PAIRS)
-        store(f"{output}_share", ("pair", "cycle"), f"share of the power of {output} outputs", "1", used)
-        store(
+        add(f"{output}_share", ("pair", "cycle"), f"share of the power of {output} outputs", "1", used)
+        add(
             f"{output}_share_per_l2",
             ("pair", "frequency_per_l2"),
             f"share of the power of {output} outputs, on the axis of distance",
             "1",
             used,
         )
-        store(f"{output}_power", ("pair", "cycle"), f"mean power of {output} outputs", f"{unit}²", "pair_n")
-        store(used, ("pair",), f"paths whose {output} outputs have a share", "paths")
+        add(f"{output}_power", ("pair", "cycle"), f"mean power of {output} outputs", f"{unit}²", "pair_n")
+        add(used, ("pair",), f"paths whose {output} outputs have a share", "paths")
         for name, (long_name, units) in SCALARS.items():
             for pair in PAIRS:
                 text = f"{long_name}, {output} outputs, {pair} classes"
-                store(f"{output}_{pair}_{name}", (), text, units, f"{output}_{pair}_n")
-            store(f"{output}_{name}_difference", (), f"{long_name}, {output}: between − within", units, both)
+                add(f"{output}_{pair}_{name}", (), text, units, f"{output}_{pair}_n")
+            add(f"{output}_{name}_difference", (), f"{long_name}, {output}: between − within", units, both)
             if options.per_class:
                 long_name = f"{long_name}, {output} outputs, paths that touch the class"
-                store(f"{output}_class_{name}", ("pair", "class"), long_name, units, f"{output}_class_n")
+                add(f"{output}_class_{name}", ("pair", "class"), long_name, units, f"{output}_class_n")
         for pair in PAIRS:
-            store(
+            add(
                 f"{output}_{pair}_power_centroid",
                 (),
                 f"centroid of the mean power, {output} outputs, {pair} classes",
                 "cycles/path",
                 f"{output}_{pair}_n",
             )
-            store(f"{output}_{pair}_n", (), f"paths {pair} classes that were used", "paths")
-            store(
+            add(f"{output}_{pair}_n", (), f"paths {pair} classes that were used", "paths")
+            add(
                 f"{output}_{pair}_n_flat",
                 (),
                 f"paths {pair} classes whose {output} outputs are a line, and have no share",
                 "paths",
             )
         if options.per_class:
-            store(f"{output}_class_n", ("pair", "class"), "paths that touch the class, as used", "paths")
+            add(f"{output}_class_n", ("pair", "class"), "paths that touch the class, as used", "paths")
     l2 = "pixel value"
-    store("path_length", ("pair",), "L2 distance between the ends of a path", l2, "pair_n")
-    store("pair_n", ("pair",), "paths", "paths")
-    store("high_from", (), "frequency above which power is high", "cycles/path")
-    store("high_from_per_l2", (), "frequency above which power is high", "cycles per unit of L2 distance")
-    store("n", (), "paths", "paths")
-    store("n_identical", (), "paths dropped because they join identical images", "paths")
+    add("path_length", ("pair",), "L2 distance between the ends of a path", l2, "pair_n")
+    add("pair_n", ("pair",), "paths", "paths")
+    add("high_from", (), "frequency above which power is high", "cycles/path")
+    add("high_from_per_l2", (), "frequency above which power is high", "cycles per unit of L2 distance")
+    add("n", (), "paths", "paths")
+    add("n_identical", (), "paths dropped because they join identical images", "paths")
     if options.legacy:
         dims = ("pair", "legacy_cycle")
-        store("legacy", dims, f"spectrum as the {options.legacy} program computes it", "1", "pair_n")
-        store("legacy_sd", dims, "its standard deviation over paths", "1", "pair_n")
+        add("legacy", dims, f"spectrum as the {options.legacy} program computes it", "1", "pair_n")
+        add("legacy_sd", dims, "its standard deviation over paths", "1", "pair_n")
 
     cycle = fourier.rings(options.samples)
     per_l2 = {"units": "cycles per unit of L2 distance", "long_name": "response frequency per distance"}
@@ -431,7 +428,7 @@ def _dataset(values: dict[str, Any], given: LabelledImages, longest: float, opti
     }
     if options.per_class:
         names = [given.class_names[number] for number in np.unique(given.labels)]
-        coordinates["class"] = ("class", names, {"units": "1", "long_name": "class"})
+        coordinates |= of_classes(names)
     if options.legacy:
         counts = np.arange(options.samples) - options.samples // 2
         said = {"units": "cycles/path", "long_name": "response frequency, both signs"}

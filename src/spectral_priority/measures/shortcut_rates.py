@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 
 from ..config.measures import Shortcuts
+from .coordinates import of_classes, of_half_plane
+from .variables import Variables
 
 HEADLINE = "top-5"
 """The mask that scalars are about; with a search over patches that of the last stage."""
@@ -57,13 +59,12 @@ def rates_dataset(
     options: Shortcuts,
 ) -> xr.Dataset:
     """Give every number its dimensions, unit and name."""
-    size, data = kept.shape[2], {}
+    data = Variables()
     on_classes, on_masks = ("class", "mask"), ("mask",)
 
     def store(name: str, dims: tuple[str, ...], values: Any, long_name: str, units: str = "1") -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
-        if name.endswith("_se"):
-            data[name][2]["n_in"] = "class_n_other" if "fpr" in name else "class_n"
+        counted = "class_n_other" if "fpr" in name else "class_n"
+        data.add(name, dims, values, long_name, units, n=counted if name.endswith("_se") else "")
 
     ends = {
         "": "",
@@ -107,14 +108,10 @@ def rates_dataset(
     for name, (value, long_name, units) in counts.items():
         store(name, (), value, long_name, units)
 
-    cycles = {"units": "cycles/image"}
-    coordinates = {
-        "class": ("class", list(classes.values()), {"units": "1", "long_name": "class"}),
-        "label": ("class", list(classes), {"units": "1", "long_name": "number of the class"}),
-        "mask": ("mask", names, {"units": "1", "long_name": "which frequencies are kept"}),
-        "u": ("u", np.fft.fftfreq(size, 1 / size), {**cycles, "long_name": "vertical spatial frequency"}),
-        "v": ("v", np.fft.rfftfreq(size, 1 / size), {**cycles, "long_name": "horizontal spatial frequency"}),
-    }
+    size = kept.shape[2]
+    coordinates = of_classes(list(classes.values())) | of_half_plane(size)
+    coordinates["label"] = ("class", list(classes), {"units": "1", "long_name": "number of the class"})
+    coordinates["mask"] = ("mask", names, {"units": "1", "long_name": "which frequencies are kept"})
     attributes = {name: getattr(options, name) for name in ("measure", "search", "threshold", "evaluate")}
     attributes["headline"] = names[headline]
     return xr.Dataset(data, coordinates, attributes | {"size": size, "batch_norm_images": 0})

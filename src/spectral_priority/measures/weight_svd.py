@@ -40,6 +40,7 @@ from torch import Tensor, nn
 from ..config.measures import WeightSvd
 from .registry import measure_options
 from .singular_values import effective_rank, entropy, number_of_most, stable_rank
+from .variables import Variables
 from .weight_layers import as_matrix, number_left_out, weight_layers
 
 if TYPE_CHECKING:
@@ -260,47 +261,43 @@ def _dataset(
             number_of_most(spectra),
         ),
     }
-    data: dict[str, tuple] = {}
-
-    def store(name: str, dims: tuple[str, ...], values: Any, long_name: str, units: str = "1") -> None:
-        data[name] = (dims, values, {"units": units, "long_name": long_name})
-
-    store("singular_value", ("layer", "index"), spectra, "singular value of the weight, 0 from full_rank on")
-    store(
+    data = Variables(over="layers")
+    data.add(
+        "singular_value", ("layer", "index"), spectra, "singular value of the weight, 0 from full_rank on"
+    )
+    data.add(
         "full_rank", ("layer",), full_rank, "number of singular values, min(c_out, c_in·k)", "singular values"
     )
-    store("largest", ("layer",), spectra[:, 0], "largest singular value")
-    store("entropy", ("layer",), entropy(spectra), "entropy of σ ÷ Σσ", "nats")
+    data.add("largest", ("layer",), spectra[:, 0], "largest singular value")
+    data.add("entropy", ("layer",), entropy(spectra), "entropy of σ ÷ Σσ", "nats")
     for name, (long_name, values) in ranks.items():
-        store(name, ("layer",), values, long_name)
-        store(f"{name}_share", ("layer",), values / full_rank, f"{name} ÷ full_rank")
+        data.add(name, ("layer",), values, long_name)
+        data.add(f"{name}_share", ("layer",), values / full_rank, f"{name} ÷ full_rank")
     means = {f"mean_{name}_share": ranks[name][1] / full_rank for name in ("effective_rank", "stable_rank")}
     means["mean_alignment"] = alignments[numbers > 0]
-    store(
-        "alignment", ("layer",), alignments, "mean |⟨u_j, v_j of the next layer⟩|; 0 where alignment_n is 0"
-    )
-    store("alignment_se", ("layer",), alignment_errors, "standard error of alignment over directions")
-    store(
+    told = "mean |⟨u_j, v_j of the next layer⟩|; 0 where alignment_n is 0"
+    data.add("alignment", ("layer",), alignments, told)
+    data.add("alignment_se", ("layer",), alignment_errors, "standard error of alignment over directions")
+    data.add(
         "alignment_n",
         ("layer",),
         numbers,
         "directions compared; 0: the next layer's dimensions differ",
         "directions",
     )
-    store(
+    data.add(
         "alignment_by_chance", ("layer",), np.array([*chance, 0.0]) * (numbers > 0), "alignment of a random v"
     )
     for name, values in means.items():
         value, error = _mean_and_error(values)
-        store(name, (), value, f"{name.removeprefix('mean_')}, mean over layers")
-        store(f"{name}_se", (), error, f"standard error of {name} over layers")
-    store("n", (), len(parts), "layers", "layers")
-    store(
+        data.add(name, (), value, f"{name.removeprefix('mean_')}, mean over layers", error=error)
+    data.add("n", (), len(parts), "layers", "layers")
+    data.add(
         "n_aligned", (), int((numbers > 0).sum()), "pairs of consecutive layers that were compared", "pairs"
     )
-    store("n_not_aligned", (), int((numbers[:-1] == 0).sum()), "pairs whose dimensions differ", "pairs")
-    store("n_zero", (), int((spectra[:, 0] == 0).sum()), "layers whose weights are all zero", "layers")
-    store(
+    data.add("n_not_aligned", (), int((numbers[:-1] == 0).sum()), "pairs whose dimensions differ", "pairs")
+    data.add("n_zero", (), int((spectra[:, 0] == 0).sum()), "layers whose weights are all zero", "layers")
+    data.add(
         "n_left_out",
         (),
         left_out,
@@ -327,7 +324,7 @@ def _dataset(
         for part, stop in zip(vectors, np.cumsum(lengths), strict=True):
             leading = part[: options.directions]
             joined[: len(leading), stop - part.shape[1] : stop] = leading
-        store(
+        data.add(
             f"{side}_vector",
             ("direction", end),
             joined,
