@@ -66,9 +66,18 @@ class Gradient(Measured):
     corners: bool = False
     """Keep the rings beyond N/2, which are anisotropic."""
     legacy: Literal["freqbias", "fourier-sensitivity"] | None = None
-    """Reproduce a released program, quirks included, beside the measure proper."""
+    """Reproduce a released program, quirks included, beside the measure proper; both take the gradient of the loss."""
     per_class: bool = True
     """Store a profile per class."""
+
+    @model_validator(mode="after")
+    def _released_programs_take_the_gradient_of_the_loss(self):
+        if self.legacy and self.objective == "margin":
+            raise ValueError(
+                f"legacy: the {self.legacy} program takes the gradient of the loss, whose direction is another than "
+                "that of objective: margin; choose objective: loss"
+            )
+        return self
 
 
 class BandAccuracy(Measured):

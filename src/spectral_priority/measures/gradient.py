@@ -148,6 +148,8 @@ def gradient_spectrum(
     values, errors = spectra.finish()
     if options.legacy:
         of_images = np.concatenate(legacy)
+        of_images = of_images[np.isfinite(of_images).all(axis=1)]
+        values["legacy_n"] = len(of_images)
         if not len(of_images):
             of_images = np.full((1, of_images.shape[1]), np.nan)
         values["legacy"], values["legacy_sd"] = of_images.mean(axis=0), of_images.std(axis=0)
@@ -216,8 +218,10 @@ def _dataset(
     ):
         add(name, (), long_name, units, n="")
     if options.legacy:
-        add("legacy", ("legacy_ring",), f"profile as the {options.legacy} program computes it", "1")
-        add("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1")
+        told = f"profile as the {options.legacy} program computes it"
+        add("legacy", ("legacy_ring",), told, "1", n="legacy_n")
+        add("legacy_sd", ("legacy_ring",), "its standard deviation over images", "1", n="legacy_n")
+        add("legacy_n", (), "images whose gradients that program can scale", "images", n="")
 
     coordinates = of_rings(size, options.corners) | of_half_plane(size)
     if options.per_class:

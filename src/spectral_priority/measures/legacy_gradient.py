@@ -29,12 +29,13 @@ def freqbias_spectrum(gradients: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray (n, rings) float64
-        20 rings for N = 32, 43 for 64, 156 for 224.
+        20 rings for N = 32, 43 for 64, 156 for 224. NaN where all are alike and can't be scaled: for a gradient of zero
+        or one whose channels cancel, and below 6 pixels, where there is one ring.
 
     Raises
     ------
     ValueError
-        For images that are not square, and for a gradient whose profile is constant (zero, for instance).
+        For images that are not square.
 
     Notes
     -----
@@ -49,9 +50,7 @@ def freqbias_spectrum(gradients: np.ndarray) -> np.ndarray:
     amplitude = np.abs(np.fft.fft2(np.asarray(gradients, dtype=np.float64).sum(axis=1)))
     profile = amplitude.reshape(-1, size**2) @ _off_centre_mean(size)
     low, high = profile.min(axis=1, keepdims=True), profile.max(axis=1, keepdims=True)
-    if (low == high).any():
-        raise ValueError("a gradient has the same amplitude in all rings: it can't be scaled to [0, 1]")
-    return (profile - low) / (high - low)
+    return (profile - low) / np.where(high > low, high - low, np.nan)
 
 
 def freqbias_heatmap(profiles: np.ndarray) -> np.ndarray:
@@ -84,12 +83,12 @@ def fourier_sensitivity_spectrum(gradients: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray (n, rings) float64
-        Each row sums to 1.
+        Each row sums to 1; NaN where there is no power outside DC.
 
     Raises
     ------
     ValueError
-        For images that are not square, and for a gradient without power outside DC.
+        For images that are not square.
 
     Notes
     -----
@@ -107,9 +106,7 @@ def fourier_sensitivity_spectrum(gradients: np.ndarray) -> np.ndarray:
         mean = np.pad(mean, ((0, 0), (0, 1), (0, 1)))
     profile = fourier.radial_sum(fourier.half_plane_power(mean), corners=True)
     total = profile.sum(axis=1, keepdims=True)
-    if (total == 0).any():
-        raise ValueError("a gradient has no power outside DC: its profile can't be normalised")
-    return profile / total
+    return profile / np.where(total > 0, total, np.nan)
 
 
 LEGACY = {"freqbias": freqbias_spectrum, "fourier-sensitivity": fourier_sensitivity_spectrum}
