@@ -6,6 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import images, network
@@ -180,14 +181,16 @@ class Pink(nn.Module):
         return torch.stack([-z, z], dim=1)
 
 
-def channel_of(number=600, seed=0, **options):
+def channel_of(number=600, seed=0, order=slice(None), **options):
     weights = {(1, 0): 0.05, (2, 0): 0.25, (3, 1): 0.9, (6, 2): 1.2, (11, 3): 0.9}
     model, labels = Pink(32, weights), np.arange(number) % 2
     template = model.template.detach().numpy()
     pixels = 0.5 + 0.02 * np.where(labels, 1, -1)[:, None, None, None] * template / np.abs(template).max()
     strengths = 0.01 * 2.0 ** np.arange(8)
     ids = 10_000 * seed + np.arange(number)
-    return sp.critical_band(model, pixels, labels, strengths=strengths, image_ids=ids, **options)
+    return sp.critical_band(
+        model, pixels[order], labels[order], strengths=strengths, image_ids=ids[order], **options
+    )
 
 
 def test_a_channel_is_found_where_the_model_looks_and_its_errors_foretell_the_scatter():
@@ -206,6 +209,16 @@ def test_a_channel_is_found_where_the_model_looks_and_its_errors_foretell_the_sc
         told = np.mean([run[f"{name}_se"].values for run in runs], axis=0)
         ratio = (told / spread)[np.isfinite(spread) & (spread > 0)]
         assert ((ratio > 0.4) & (ratio < 2.5)).all(), name
+
+
+def test_conclusions_and_their_errors_hang_on_neither_order_nor_batches():
+    found = channel_of(100)
+    assert not found.threshold_se.isnull().any() and not found.centre_se.isnull()
+    for other in (
+        channel_of(100, order=np.random.default_rng(0).permutation(100)),
+        channel_of(100, batch_size=7),
+    ):
+        xr.testing.assert_allclose(found, other, rtol=1e-9)
 
 
 def test_a_model_no_better_than_chance_has_no_thresholds_and_says_so():

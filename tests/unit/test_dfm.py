@@ -273,3 +273,18 @@ def test_what_can_not_be_ranked_is_refused():
     broken[3].bias.data[0] = torch.nan
     with pytest.raises(InputError, match="logits: are not finite"):
         sp.dominant_frequency_map(broken, pixels, labels)
+
+
+@pytest.mark.parametrize("size", [7, 16, 28])
+def test_rounding_is_not_ranked_where_no_removal_changes_anything(size):
+    """Removing a frequency that an image of one colour doesn't have changes its loss in the last digits."""
+    model = linear(torch.randn(2, 3, size, size, dtype=torch.float64, generator=torch.manual_seed(0)))
+    pixels = np.tile(np.array([50, 100, 150, 201], np.uint8)[:, None, None, None], (1, size, size, 3))
+    found = sp.dominant_frequency_map(model, pixels, np.zeros(4, int))
+    assert (found.n_unchanged == 4) and (found.n_unranked == 1) and not found.loss_increase.any()
+    confident = linear(
+        torch.randn(2, 3, size, size, dtype=torch.float64, generator=torch.manual_seed(0)) / 100
+    )
+    confident[1].bias = nn.Parameter(torch.tensor([60.0, 0.0], dtype=torch.float64))
+    found = sp.dominant_frequency_map(confident, images(4, size)[0], np.zeros(4, int))
+    assert (found.n_unchanged == 4) and (found.n_unranked == 0) and found.loss_increase.any()

@@ -386,3 +386,18 @@ def test_images_lie_in_memory_as_the_models_weights_do_and_no_number_hangs_on_it
     one, other = found.values()
     np.testing.assert_allclose(one.share, other.share, rtol=1e-5)
     np.testing.assert_allclose(one.power, other.power, rtol=1e-5)
+
+
+def test_a_class_of_confident_images_keeps_the_spectrum_of_its_mean_gradient():
+    """Its gradients are e^−400 of the other class's, and their squares smaller than any number."""
+    model = linear(torch.randn(2, 3, 12, 12, dtype=torch.float64, generator=torch.manual_seed(0)))
+    pixels, _ = images(12)
+    labels = np.arange(12) % 2
+    model[1].bias = nn.Parameter(torch.tensor([400.0, 0.0], dtype=torch.float64))
+    for first in (0, 1):  # the confident class may come first or last
+        of = (labels + first) % 2
+        found = sp.gradient_spectrum(model, pixels, of, of="mean-gradient", batch_size=5)
+        assert not found.class_share.isnull().any() and not found.share_se.isnull().any()
+        for number in (0, 1):
+            alone = sp.gradient_spectrum(model, pixels[of == number], of[of == number], of="mean-gradient")
+            np.testing.assert_allclose(found.class_share[number], alone.share, rtol=1e-9)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import images, network
+from small_models import images, linear, network
 from torch import nn
 
 import spectral_priority as sp
@@ -539,3 +539,46 @@ def test_gradients_that_are_not_finite_are_refused():
     model[3].bias.data[0] = torch.nan
     with pytest.raises(InputError, match=r"gradients: are not finite"):
         sp.gradient_svd(model, *images(6, 8))
+
+
+class Rows(nn.Module):
+    """A transformer's layer over rows of pixels, with samples first, or with tokens first as torch's default is."""
+
+    def __init__(self, samples_first: bool):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner, self.head = nn.Linear(36, 8), nn.Linear(8, 4)
+        self.samples_first = samples_first
+
+    def forward(self, pixels):
+        rows = pixels.transpose(1, 2).flatten(2)
+        if self.samples_first:
+            return self.head(self.inner(rows).tanh().mean(dim=1))
+        return self.head(self.inner(rows.transpose(0, 1)).tanh().mean(dim=0))
+
+
+def test_layers_that_see_tokens_before_samples_are_refused_whatever_the_number_of_images():
+    for number in (4, 6, 12, 13):  # of 12 rows each
+        pixels, labels = images(number)
+        assert int(sp.gradient_svd(Rows(samples_first=True), pixels, labels).n) == number
+        with pytest.raises(InputError, match=r"model: inner: sees rows of one image.*batch_first=True"):
+            sp.gradient_svd(Rows(samples_first=False), pixels, labels)
+
+
+def test_a_compiled_model_is_measured_as_the_model_that_it_was_made_from():
+    pixels, labels = images(8)
+    plain = network()
+    compiled = torch.compile(plain, backend="eager")
+    with torch.no_grad():
+        compiled(torch.rand(2, 3, 12, 12))
+    one, other = (sp.gradient_svd(model, pixels, labels, permutations=0) for model in (plain, compiled))
+    assert one.identical(other)
+
+
+def test_ranks_of_tiny_gradients_have_errors():
+    pixels, _ = images(12)
+    model = linear(torch.randn(2, 3, 12, 12, dtype=torch.float64, generator=torch.manual_seed(0)))
+    model[1].bias = nn.Parameter(torch.tensor([0.0, 600.0], dtype=torch.float64))
+    found = sp.gradient_svd(model, pixels, np.ones(12, dtype=int), permutations=0)
+    assert 0 < float(found.largest[0, 0]) < 1e-108
+    assert np.isfinite(found.stable_rank_se).all() and np.isfinite(found.effective_rank_se).all()

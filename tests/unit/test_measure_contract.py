@@ -91,6 +91,11 @@ def same(one: xr.Dataset, other: xr.Dataset) -> None:
             continue
         rtol = RTOL_OF_ERRORS if variable.endswith(("_se", "_statistic")) else RTOL
         np.testing.assert_allclose(other[variable], expected, rtol=rtol, atol=1e-8, err_msg=variable)
+    for name, expected in one.coords.items():
+        if expected.dtype.kind == "f":
+            np.testing.assert_allclose(other[name], expected, rtol=RTOL, err_msg=name)
+        else:
+            assert (other[name] == expected).all(), name
 
 
 @every_measure
@@ -376,10 +381,12 @@ def test_one_call_from_python_measures_what_the_pipeline_does(name):
 
 @every_measure
 def test_the_same_twice_gives_the_same(name):
-    torch.manual_seed(1)
-    first = taken(name)
-    torch.manual_seed(2)
-    assert first.identical(taken(name))
+    found, one = [], model()  # before the seeds, for it sets one
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 – the state that others may use
+        found.append(load_measure(name)(one, probe(), options_of(name)))
+    assert found[0].identical(found[1])
 
 
 @every_measure_of_images
@@ -464,17 +471,77 @@ def test_the_model_and_its_mode_are_left_alone(name, copied):
     """Whether a copy with fresh batch-norm statistics is measured, or the model itself."""
     measured = model().train()
     measured[0].bias.requires_grad_(False)
+    users = measured[2].register_forward_hook(lambda *_: None)
+    measured[6] = nn.utils.parametrizations.spectral_norm(
+        measured[6]
+    )  # changes when it is looked at in training mode
+    asked, usual = [p.requires_grad for p in measured.parameters()], probe()
+    cudnn = torch.backends.cudnn
+    switches = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = False, True
     before = {key: value.clone() for key, value in measured.state_dict().items()}
     random, threads = torch.get_rng_state(), torch.get_num_threads()
+    numpys = np.random.get_state()[1].copy()  # noqa: NPY002
     options = {} if copied or name in OF_WEIGHTS else {"batch_norm_images": 0}
-    load_measure(name)(measured, probe(), options_of(name, **options))
+    load_measure(name)(measured, usual, options_of(name, **options))
+    assert (cudnn.deterministic, cudnn.benchmark) == (False, True)
+    cudnn.deterministic, cudnn.benchmark = switches
+    assert (usual.images == probe().images).all() and (usual.training == probe().training).all()
+    users.remove()
     assert all(module.training for module in measured.modules())
     assert all(parameter.grad is None for parameter in measured.parameters())
-    assert [p.requires_grad for p in measured.parameters()] == [True, False, True, True, True, True]
+    assert [p.requires_grad for p in measured.parameters()] == asked and asked.count(False) == 1
     assert all(torch.equal(before[key], value) for key, value in measured.state_dict().items())
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     assert not any(getattr(module, kind) for module in measured.modules() for kind in hooks)
     assert torch.equal(torch.get_rng_state(), random) and torch.get_num_threads() == threads
+    assert (np.random.get_state()[1] == numpys).all()  # noqa: NPY002
+
+
+class Overwriting(nn.Module):
+    """Changes the images that it is given, as a first layer with `inplace=True` does."""
+
+    def __init__(self, kind: torch.dtype, in_place: bool):
+        super().__init__()
+        self.inner, self.in_place = model().to(kind), in_place
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.inner(pixels.mul_(2).sub_(1) if self.in_place else 2 * pixels - 1)
+
+
+@every_measure_of_images
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_model_that_works_in_place_changes_neither_images_nor_numbers(name, kind):
+    usual = probe(12)
+    pixels = torch.from_numpy(usual.images.transpose(0, 3, 1, 2) / 255).to(kind)
+    given, function = pixels.clone(), getattr(sp, function_of(name))
+    found = [
+        function(Overwriting(kind, in_place).eval(), given, usual.labels, **QUICK.get(name, {}))
+        for in_place in (False, True)
+    ]
+    assert torch.equal(given, pixels)
+    same(*found)
+
+
+@every_measure_of_images
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images: images[..., ::-1],
+        lambda images: images.astype(">f4"),
+        lambda images: torch.from_numpy(images).requires_grad_(True),
+        lambda images: torch.from_numpy(images).to(torch.bfloat16),
+        lambda images: np.frombuffer(images.tobytes(), np.float32).reshape(images.shape),  # read-only
+    ],
+    ids=["reversed", "big-endian", "with gradients", "bfloat16", "read-only"],
+)
+@pytest.mark.filterwarnings("error")
+def test_images_are_taken_in_any_form_that_arrays_have(name, change):
+    usual = probe(12)
+    pixels = (usual.images.transpose(0, 3, 1, 2) // 128 * 128 / 256).astype(np.float32)  # exact in bfloat16
+    given, function = change(pixels), getattr(sp, function_of(name))
+    plain = pixels[..., ::-1].copy() if isinstance(given, np.ndarray) and given.strides[-1] < 0 else pixels
+    same(*(function(model(), each, usual.labels, **QUICK.get(name, {})) for each in (plain, given)))
 
 
 @every_measure_of_images

@@ -185,6 +185,9 @@ class _Sums:
         increase: torch.Tensor,
         derivative: torch.Tensor,
     ) -> None:
+        largest = increase.abs().amax(dim=1)
+        # Rounding is not to be ranked; a confident image's changes are small, but not beside its loss.
+        increase = increase.masked_fill((largest <= UNCHANGED * loss)[:, None], 0.0)
         groups = torch.nn.functional.one_hot(group, GROUPS).double()
         both = torch.stack([increase, derivative])
         self.maps += groups.T @ both
@@ -193,8 +196,7 @@ class _Sums:
         self.loss.append(loss.cpu().numpy())
         self.rings.append(fourier.radial_sum(half_plane.on_half_plane(increase.cpu().numpy())))
         self.constant += int((pixels == pixels[:, :, :1, :1]).flatten(1).all(dim=1).sum())
-        resolution = UNCHANGED * loss.clamp(min=1)
-        self.unchanged += int((increase.abs().amax(dim=1) <= resolution).sum())
+        self.unchanged += int((largest <= UNCHANGED * loss.clamp(min=1)).sum())
 
     def finish(self, tops: Sequence[float], seed: int) -> dict[str, Any]:
         """Return the class's numbers, and the standard error of each as `<name>_se`."""

@@ -24,6 +24,8 @@ Pitfalls
 - Standard errors are first-order, and up to twice too large where a mean gradient is mostly sampling noise.
 - Confident images have hardly any gradient: late in training a few hard images make the rank. `n_zero` counts exact
   zeros.
+- Every layer must see samples first: a transformer built without `batch_first=True` is refused, for rows of one image
+  would be taken for another's.
 - `statistics: batch` holds the activations of `together` images in memory at once.
 """
 
@@ -54,7 +56,7 @@ from .profile import standard_error
 from .registry import measure_options
 from .singular_values import effective_rank, effective_rank_slope, entropy, stable_rank
 from .variables import Variables
-from .weight_layers import number_left_out, weight_layers
+from .weight_layers import number_left_out
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -166,34 +168,35 @@ def gradient_svd(
     if options.permutations and len(present) > 1:
         tested[chosen[_drawn(ids[chosen], options.test_images, options.seed)]] = True
 
-    weight_layers(model)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile made runs without the hooks of its layers
     if together:
         model = copy.deepcopy(model)  # its running statistics move
     bounds = np.flatnonzero(np.diff(of_image, prepend=-1, append=len(present)))
     with measuring(model, device) as measured:
+        passes = Passes(measured, images, labels, chosen)
+        passes.check_that_samples_come_first()
         if together:
             use_statistics_of_batches(measured)
-        passes = Passes(measured, images, labels, chosen)
         found = _Found(passes.layers, options, tested[chosen])
         for batches in packs(bounds, len(chosen) if together else options.batch_size):
             run = passes.several(batches)
             for start, stop in pairwise(bounds):
                 if batches[0].start <= start < batches[-1].stop:
                     found.add(run, slice(start, stop))
-    names = [str(number) if group_names is None else str(group_names[number]) for number in present]
-    counts = {
-        "group_n": np.diff(bounds),
-        "n": len(chosen),
-        "n_zero": passes.zero,
-        "n_layers": len(found.layers),
-        "n_left_out": number_left_out(measured, found.layers),
-    }
-    difference = found.difference(of_image[tested[chosen]], len(present))
-    counts |= {
-        "equal_n": difference.number,
-        "n_permutations": options.permutations if difference.number else 0,
-    }
-    data = _dataset(found, difference, counts, names, options)
+        names = [str(number) if group_names is None else str(group_names[number]) for number in present]
+        counts = {
+            "group_n": np.diff(bounds),
+            "n": len(chosen),
+            "n_zero": passes.zero,
+            "n_layers": len(found.layers),
+            "n_left_out": number_left_out(measured, found.layers),
+        }
+        difference = found.difference(of_image[tested[chosen]], len(present))
+        counts |= {
+            "equal_n": difference.number,
+            "n_permutations": options.permutations if difference.number else 0,
+        }
+        data = _dataset(found, difference, counts, names, options)
     return data.assign_attrs(size=size, batch_norm_images=0)
 
 
@@ -323,8 +326,9 @@ def _slopes(values: np.ndarray, rounding: float) -> np.ndarray:
         return slopes
     slopes[0, 0] = 1
     slopes[1] = effective_rank_slope(values, rounding)
-    slopes[2] = 2 * values / values[0] ** 2
-    slopes[2, 0] -= 2 * (values**2).sum() / values[0] ** 3
+    part = values / values[0]  # powers of tiny values would be zero
+    slopes[2] = 2 * part / values[0]
+    slopes[2, 0] -= 2 * (part**2).sum() / values[0]
     return slopes
 
 

@@ -49,6 +49,32 @@ class Passes:
         """Number of images with a zero gradient of the logits."""
         return int(self._is_zero.sum())
 
+    def check_that_samples_come_first(self) -> None:
+        """Run two images and go back from the answer to one: the rows of the other must not see it.
+
+        Raises
+        ------
+        InputError
+            Where they do: for a transformer that puts tokens before samples, for example.
+        """
+        if len(self.chosen) < 2:
+            return
+        with recording(self.layers) as uses:
+            logits = self.model(self._pixels(slice(0, 2)))
+            check_logits(logits, 2, self.labels[self.chosen[:2]])
+            if not logits.requires_grad:  # the first pass says so
+                return
+            logits[:1].max().backward()
+        for name, of_layer in uses.items():
+            for use in of_layer:
+                if of_rows(self.layers[name], *use, slice(1, 2), 2)[1].any():
+                    raise InputError(
+                        f"model: {name}",
+                        "sees rows of one image that the answer to another image depends on",
+                        "layers that see samples first",
+                        "build the model with batch_first=True, if it is a transformer",
+                    )
+
     def several(self, batches: list[slice]) -> Callable[[], Iterable[Pass]]:
         """Return what gives the passes over batches, as often as asked: a single one is made once and kept."""
         if len(batches) > 1:
@@ -57,9 +83,8 @@ class Passes:
         return lambda: kept
 
     def _made(self, batch: slice) -> Pass:
-        index = self.chosen[batch]
-        pixels = to_pixels(self.images[index], self.kind, self.where, self.layout).requires_grad_(True)
-        labels = torch.from_numpy(self.labels[index]).to(self.where)
+        pixels = self._pixels(batch)
+        labels = torch.from_numpy(self.labels[self.chosen[batch]]).to(self.where)
         with recording(self.layers) as uses:
             logits = self.model(pixels)
             check_logits(logits, len(labels), labels)
@@ -81,6 +106,10 @@ class Passes:
             )
         self._is_zero[batch] = (of_logits == 0).all(dim=1).cpu().numpy()
         return Pass(batch, {name: of_layer for name, of_layer in uses.items() if of_layer})
+
+    def _pixels(self, batch: slice) -> Tensor:
+        of_batch = self.images[self.chosen[batch]]
+        return to_pixels(of_batch, self.kind, self.where, self.layout).requires_grad_(True)
 
 
 def packs(bounds: np.ndarray, batch_size: int) -> list[list[slice]]:

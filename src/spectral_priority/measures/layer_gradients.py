@@ -77,7 +77,9 @@ def group_gradients(model: nn.Module, groups: np.ndarray | Tensor) -> Iterator[d
     ------
     dict of Tensor
         Filled when the block is left: by layer, (group, c_out, c_in·k) float64, groups in ascending order. They add up
-        to the layer's `weight.grad` of this pass. Layers that no gradient reached are left out.
+        to the layer's `weight.grad` of this pass. Layers that no gradient reached are left out. Every layer must see
+        samples first: rows of a transformer that puts tokens first would be taken for other samples' (`gradient_svd`
+        refuses it; here batch normalisation may couple samples, so it can't be told).
 
     Raises
     ------

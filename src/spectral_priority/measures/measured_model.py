@@ -65,13 +65,13 @@ def measuring(model: nn.Module, device: str | torch.device | None = None) -> Ite
     where = device_of(model)
     if device is not None and torch.device(device) != where:
         model, where = copy.deepcopy(model).to(device), torch.device(device)
-    training = [(module, module.training) for module in model.modules()]
     asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
     try:
-        model.eval()
         for parameter in asking:
             parameter.requires_grad_(False)
         with (
+            evaluating(model),
+            _images_spared(model),
             full_precision(),
             torch.autocast(where.type, enabled=False),
             torch.inference_mode(False),
@@ -79,10 +79,46 @@ def measuring(model: nn.Module, device: str | torch.device | None = None) -> Ite
         ):
             yield model
     finally:
-        for module, mode in training:
-            module.training = mode
         for parameter in asking:
             parameter.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in eval mode; afterwards every part is in the mode that it was in."""
+    training = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in training:
+            module.training = mode
+
+
+@contextlib.contextmanager
+def _images_spared(model: nn.Module) -> Iterator[None]:
+    """Give a model copies of its images, unless its first pass shows that it doesn't write into them.
+
+    A first layer that works in place (`Normalize(inplace=True)`, `ReLU(inplace=True)`) would change the images that the
+    next pass is made from.
+    """
+
+    def copy_images(_: nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return (given[0].clone(), *given[1:])
+
+    def look(_: nn.Module, given: tuple[torch.Tensor, ...], __: object) -> None:
+        if not given[0]._version:
+            stop()
+
+    def stop() -> None:
+        for hook in hooks:
+            hook.remove()
+
+    hooks = [model.register_forward_pre_hook(copy_images), model.register_forward_hook(look)]
+    try:
+        yield
+    finally:
+        stop()
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -124,6 +160,9 @@ def check_images(images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.T
         Naming what is wrong with which of the two.
     """
     layout = "uint8 (n, N, N, channel) or floating-point (n, channel, N, N)"
+    for name, given, wanted in (("images", images, layout), ("labels", labels, "whole numbers (n,)")):
+        if not isinstance(getattr(given, "shape", None), tuple):
+            raise InputError(name, f"found {type(given).__name__}", f"an array or a tensor, {wanted}")
     shape = tuple(images.shape)
     if len(shape) != 4 or shape[0] == 0:
         raise InputError("images", f"found shape {shape}", layout)
@@ -162,7 +201,11 @@ def to_pixels(
         For pixels that are NaN or outside [0, 1].
     """
     packed, layout = _is_packed(images), layout if len(images.shape) == 4 else torch.contiguous_format
-    batch = torch.as_tensor(np.asarray(images) if not isinstance(images, torch.Tensor) else images).to(device)
+    if not isinstance(
+        images, torch.Tensor
+    ):  # torch takes no negative strides, foreign byte orders, read-only memory
+        images = torch.from_numpy(np.require(to_numpy(images), requirements=["C", "W"]))
+    batch = images.to(device)
     if packed:
         return batch.movedim(-1, 1).to(kind, memory_format=layout).div_(255)
     batch = batch.detach().to(kind, memory_format=layout)
@@ -172,6 +215,15 @@ def to_pixels(
             "images", f"found {found}", "pixels in [0, 1]", "make the normalisation the model's first layer"
         )
     return batch
+
+
+def to_numpy(values: np.ndarray | torch.Tensor) -> np.ndarray:
+    """Return an array in this machine's order of bytes, and a tensor as one: detached, in a type that NumPy has."""
+    if not isinstance(values, torch.Tensor):
+        values = np.asarray(values)
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 
 
 def check_logits(logits: torch.Tensor, count: int, labels: np.ndarray | torch.Tensor) -> None:

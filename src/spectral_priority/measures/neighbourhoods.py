@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from .measured_model import to_numpy
 
 COLUMNS = 1 << 12
 """Pixels of every image that are multiplied at a time."""
@@ -77,7 +78,7 @@ def neighbourhood(
     """
     digest = hashlib.sha256(str((images.dtype, *images.shape[1:])).encode())
     for place in index:
-        digest.update(np.ascontiguousarray(_to_numpy(images[int(place)])))
+        digest.update(np.ascontiguousarray(to_numpy(images[int(place)])))
     key = digest.hexdigest(), tuple(quantiles), scale, str(device)
     if key not in _remembered:
         while len(_remembered) >= REMEMBERED:
@@ -100,10 +101,10 @@ def squared_distances(
     [[0.0, 3.0], [3.0, 0.0]]
     """
     flat = images[index].reshape(len(index), -1)
-    packed = _to_numpy(flat[:1, :1]).dtype == np.uint8
+    packed = to_numpy(flat[:1, :1]).dtype == np.uint8
     products = torch.zeros(len(index), len(index), dtype=torch.float64, device=device)
     for start in range(0, flat.shape[1], COLUMNS):
-        part = torch.from_numpy(_to_numpy(flat[:, start : start + COLUMNS])).to(device).double()
+        part = torch.from_numpy(to_numpy(flat[:, start : start + COLUMNS])).to(device).double()
         if not packed:
             part = part - part.mean(dim=0)  # distances are small differences of squares
         products += part @ part.T
@@ -163,7 +164,3 @@ def _first_component(squared: np.ndarray) -> tuple[np.ndarray, float]:
 def _of_two(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(products)  # too small for Lanczos
     return values[-1:], vectors[:, -1:]
-
-
-def _to_numpy(values: np.ndarray | torch.Tensor) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)

@@ -47,7 +47,7 @@ from .answers import logits_of
 from .coordinates import of_classes
 from .image_pairs import image_pairs, pair_error
 from .labelled_images import LabelledImages, labelled_images
-from .measured_model import device_of, measuring, precision_of, to_pixels, with_fresh_batch_norm
+from .measured_model import device_of, measuring, precision_of, to_numpy, to_pixels, with_fresh_batch_norm
 from .registry import measure_options
 from .variables import Variables
 
@@ -220,7 +220,7 @@ def _paths(given: LabelledImages, options: Paths) -> tuple[np.ndarray, np.ndarra
 
 def _distance(one: np.ndarray | torch.Tensor, two: np.ndarray | torch.Tensor) -> float:
     """L2 distance of two images in pixels of [0, 1]; on the CPU, so that coordinates never depend on the device."""
-    one, two = (np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image) for image in (one, two))
+    one, two = to_numpy(one), to_numpy(two)
     scale = 255 if one.dtype == np.uint8 else 1
     return float(np.sqrt(((one.astype(np.float64) - two) ** 2).sum()) / scale)
 

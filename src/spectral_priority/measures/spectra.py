@@ -117,7 +117,7 @@ class Spectra:
         self._rows |= {name: np.empty(images, dtype=np.int64) for name in ("group", "label")}
         self._added = 0
         self._sums: dict[str, torch.Tensor] = {}
-        self._strongest = -np.inf  # log factor that sums of gradients are relative to
+        self._strongest: dict[str, torch.Tensor] = {}  # log factor that each sum of gradients is relative to
 
     def add(
         self, gradients: torch.Tensor, log_factor: torch.Tensor, group: torch.Tensor, labels: torch.Tensor
@@ -139,13 +139,15 @@ class Spectra:
             torch.cat(rows) for rows in zip(*(self._add(*of, least) for of in pieces), strict=True)
         )
         if self.of_mean:
-            factor = self._relative(log_factor, used)
-            for of_piece in range(0, len(gradients), number):
-                piece = slice(of_piece, of_piece + number)
-                scaled = gradients[piece].double().flatten(1) * factor[piece, None]
-                self._add_to("gradient", scaled, group[piece], GROUPS)
-                if self.classes:
-                    self._add_to("class gradient", scaled, labels[piece], self.classes)
+            sums = [("gradient", group, GROUPS)] + [("class gradient", labels, self.classes)] * bool(
+                self.classes
+            )
+            for name, place, places in sums:
+                factor = self._relative(name, log_factor.masked_fill(~used, -torch.inf), place, places)
+                for of_piece in range(0, len(gradients), number):
+                    piece = slice(of_piece, of_piece + number)
+                    scaled = gradients[piece].double().flatten(1) * factor[piece, None]
+                    self._add_to(name, scaled, place[piece], places)
         rows = {
             "dc": ring[:, 0],
             "ring": ring[:, 1:],
@@ -186,14 +188,17 @@ class Spectra:
         else:  # indexed sums have no fixed order there
             self._sums[name] += torch.nn.functional.one_hot(place, number).double().T @ values
 
-    def _relative(self, log_factor: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-        """Factors of gradients, relative to the strongest so far: confident models have e^−1000."""
-        strongest = max(self._strongest, float(log_factor.masked_fill(~used, -torch.inf).max()))
-        for name in ("gradient", "class gradient"):
-            if name in self._sums and strongest > self._strongest:
-                self._sums[name] *= np.exp(self._strongest - strongest)
-        self._strongest = strongest
-        return (log_factor - strongest).exp().where(used, 0.0)
+    def _relative(
+        self, name: str, log_factor: torch.Tensor, place: torch.Tensor, places: int
+    ) -> torch.Tensor:
+        """Factors of gradients, relative to the strongest so far of the same sum: confident models have e^−1000."""
+        belongs = place == torch.arange(places, device=place.device)[:, None]
+        found = log_factor.where(belongs, -torch.inf).amax(dim=1)
+        before = self._strongest.get(name, torch.full_like(found, -torch.inf))
+        after = self._strongest[name] = torch.maximum(before, found)
+        if name in self._sums:
+            self._sums[name] *= (before - after).where(before < after, 0.0).exp()[:, None]
+        return (log_factor - after[place]).where(log_factor > -torch.inf, -torch.inf).exp()
 
     def finish(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return every number of the profile, and the standard error of each that has one.
@@ -273,35 +278,41 @@ class Spectra:
 
     def _of_mean_gradient(self, rows: dict[str, np.ndarray]) -> tuple[dict, dict]:
         present, counts = np.unique(rows["group"], return_counts=True)
-        sums = self._sums["gradient"].cpu().numpy()[present]
-        mean = _replicates(sums) / _replicates(counts)[:, None]
+        sums, strongest = (kept["gradient"].cpu().numpy()[present] for kept in (self._sums, self._strongest))
+        chosen = _replicates(np.eye(len(present))) > 0
+        relative_to = np.where(chosen, strongest, -np.inf).max(axis=1)
+        weights = np.exp(np.where(chosen, strongest, -np.inf) - relative_to[:, None])
+        mean = np.tensordot(weights, sums, axes=1) / _replicates(counts)[:, None]
         found = self._spectrum(mean)
+        found["power"] *= np.exp(2 * (relative_to - relative_to[0]))[:, None]
         values = {name: value[0] for name, value in found.items()}
         errors = {name: jackknife_error(value[1:]) for name, value in found.items() if name != "map"}
         if self.classes:
-            count = (np.arange(self.classes)[:, None] == rows["label"]).sum(axis=1)
-            with np.errstate(
-                invalid="ignore"
-            ):  # a class without images has no mean: NaN, with n = 0 beside it
-                class_mean = self._sums["class gradient"].cpu().numpy() / count[:, None]
-                values["class_share"] = self._spectrum(class_mean)["share"]
-            values["class_n"] = count
+            sums = self._sums["class gradient"].cpu().numpy()
+            members = (np.arange(self.classes)[:, None] == rows["label"]).sum(axis=1)
+            # A mean that is exactly zero has no share.
+            values["class_n"] = np.where(sums.any(axis=1), members, 0)
+            values["class_share"] = np.full((self.classes, self.rings), np.nan)
+            there = values["class_n"] > 0
+            values["class_share"][there] = self._spectrum(sums[there])["share"]
         return values, errors
 
     def _spectrum(self, mean: np.ndarray) -> dict[str, np.ndarray]:
-        """Everything that follows from mean gradients (…, channel·N·N)."""
-        mean = mean.reshape(*mean.shape[:-1], -1, self.size, self.size)
+        """Everything that follows from mean gradients (…, channel·N·N), each of which may be as weak as it likes."""
+        scale = np.abs(mean).max(axis=-1, keepdims=True)
+        mean = (mean / np.where(scale > 0, scale, 1.0)).reshape(*mean.shape[:-1], -1, self.size, self.size)
         power = fourier.half_plane_power(mean).sum(axis=-3)
         ring = fourier.radial_sum(power, corners=True)
         kept, whole = ring[..., : self.rings], power[..., 0, 0] + ring.sum(axis=-1)
         total = kept.sum(axis=-1, keepdims=True)
-        if not total[0]:
+        if not total.all():
             raise InputError("gradients", "have a mean that is exactly zero", todo="take of: spectra")
-        return estimates(kept / total, kept, power / total[..., None], self.corners) | {
+        found = estimates(kept / total, kept, power / total[..., None], self.corners) | {
             "map": power / total[..., None],
             "dc_share": power[..., 0, 0] / whole,
             "corner_share": ring[..., self.size // 2 :].sum(axis=-1) / whole,
         }
+        return found | {"power": found["power"] * scale**2}
 
 
 def _replicates(sums: np.ndarray) -> np.ndarray:

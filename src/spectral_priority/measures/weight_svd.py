@@ -38,6 +38,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config.measures import WeightSvd
+from .measured_model import evaluating
 from .registry import measure_options
 from .singular_values import effective_rank, entropy, number_of_most, stable_rank
 from .variables import Variables
@@ -106,14 +107,20 @@ def weight_svd(
     """
     given = options.model_dump() if isinstance(options, WeightSvd) else dict(options or {})
     options = measure_options("weight-svd", {**given, **settings})
-    layers = weight_layers(model)
-    parts = [decomposed(as_matrix(layer.weight)) for layer in layers.values()]
+    with (
+        evaluating(model),
+        torch.no_grad(),
+    ):  # in training mode a spectral norm changes whenever it is looked at
+        layers = weight_layers(model)
+        shapes = [layer.weight.shape for layer in layers.values()]
+        parts = [decomposed(as_matrix(layer.weight)) for layer in layers.values()]
+        left_out = number_left_out(model, layers)
     aligned = [
-        alignment(before[0], _centre_tap(after[2], layer.weight.shape), options.directions)
-        for before, after, layer in zip(parts, parts[1:], list(layers.values())[1:], strict=False)
+        alignment(before[0], _centre_tap(after[2], shape), options.directions)
+        for before, after, shape in zip(parts, parts[1:], shapes[1:], strict=False)
     ]
-    chance = [_by_chance(layer.weight[0].numel()) for layer in list(layers.values())[1:]]
-    return _dataset(list(layers), parts, aligned, chance, number_left_out(model, layers), options)
+    chance = [_by_chance(math.prod(shape[1:])) for shape in shapes[1:]]
+    return _dataset(list(layers), parts, aligned, chance, left_out, options)
 
 
 def measure(model: nn.Module, probe: Probe, options: WeightSvd) -> xr.Dataset:
