@@ -24,7 +24,7 @@ COSTS = {
     "dfm": (IMAGES * (FREQUENCIES + 2), IMAGES),
     "shortcuts": (IMAGES * (FREQUENCIES + 1 + CLASSES * 4 + 2), 0),
     "weight-svd": (0, 0),
-    "gradient-svd": (IMAGES, IMAGES),
+    "gradient-svd": (IMAGES + 2, IMAGES + 2),
 }
 """Passes forward and back, by the formulas that the page states."""
 

@@ -15,8 +15,9 @@ Baker, Calhoun, Plis 2024 (arXiv 2406.11825). The test is ours, after Janssen 19
 
 Cost
 ----
-One forward and one backward pass per image, two of each in groups of more than `batch_size` images; a singular value
-decomposition per layer and group; `permutations` of small sketches.
+One forward and one backward pass per image, two of each in groups of more than `batch_size` images, and two more that
+tell whether layers see samples first; a singular value decomposition per layer and group; `permutations` of small
+sketches.
 
 Pitfalls
 --------

@@ -7,7 +7,7 @@ import torch
 
 from .measured_model import to_pixels
 
-PIECE = 4 << 20
+PIECE = 1 << 18
 """Bytes of pixels that are transformed at a time."""
 
 
