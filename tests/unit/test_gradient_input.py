@@ -84,3 +84,11 @@ def test_models_that_cannot_be_measured_are_refused(model, text):
 def test_an_unknown_option_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"objectiv.*Allowed: .*measure, objective, channels"):
         sp.gradient_spectrum(network(), *images(2), objectiv="loss")
+
+
+def test_lists_are_refused_with_what_is_wanted():
+    pixels, labels = images(4)
+    with pytest.raises(InputError, match=r"images: found list.*an array or a tensor, uint8"):
+        sp.gradient_spectrum(network(), pixels.tolist(), labels)
+    with pytest.raises(InputError, match=r"labels: found list.*an array or a tensor, whole numbers"):
+        sp.gradient_spectrum(network(), pixels, labels.tolist())
